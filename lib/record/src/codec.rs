@@ -1,0 +1,140 @@
+//! Records as lines: NDJSON, at most 1 MiB a line, unknown records passed on as they came.
+
+use std::io::{self, BufRead, Write};
+
+use crate::Record;
+
+/// The longest line that is read, in bytes, without its newline.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// One line of a stream of records.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// A record of this version.
+    Record(Box<Record>),
+    /// A JSON object that is no record of version 1: to be passed on byte for byte.
+    Foreign(String),
+}
+
+/// Why a line could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// The stream itself failed.
+    #[error("cannot read records: {0}")]
+    Io(#[from] io::Error),
+    /// Longer than [`MAX_LINE_BYTES`].
+    #[error("line {line} is longer than 1 MiB, which no record is")]
+    TooLong {
+        /// Counted from 1.
+        line: u64,
+    },
+    /// Not JSON, or a record of version 1 with a field missing or of the wrong type.
+    #[error("line {line} is not a record: {fault}")]
+    Invalid {
+        /// Counted from 1.
+        line: u64,
+        /// What the parser said.
+        fault: String,
+    },
+}
+
+/// Reads a stream line by line; blank lines are passed over.
+#[derive(Debug)]
+pub struct Reader<R> {
+    input: R,
+    line: u64,
+    buffer: Vec<u8>,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Over this input.
+    pub fn new(input: R) -> Self {
+        Self {
+            input,
+            line: 0,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Fills `buffer` with the next line; false at the end. An overlong line is skipped whole.
+    fn next_line(&mut self) -> Result<bool, CodecError> {
+        self.buffer.clear();
+        self.line += 1;
+        let mut too_long = false;
+        loop {
+            let available = self.input.fill_buf()?;
+            if available.is_empty() {
+                break;
+            }
+            let (chunk, used, ended) = match available.iter().position(|byte| *byte == b'\n') {
+                Some(at) => (&available[..at], at + 1, true),
+                None => (available, available.len(), false),
+            };
+            too_long |= self.buffer.len() + chunk.len() > MAX_LINE_BYTES;
+            if !too_long {
+                self.buffer.extend_from_slice(chunk);
+            }
+            self.input.consume(used);
+            if ended {
+                return if too_long {
+                    Err(CodecError::TooLong { line: self.line })
+                } else {
+                    Ok(true)
+                };
+            }
+        }
+        if too_long {
+            Err(CodecError::TooLong { line: self.line })
+        } else {
+            Ok(!self.buffer.is_empty())
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<Line, CodecError>;
+
+    /// The next record. After a faulty line the one behind it is read; after an I/O error nothing is.
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.next_line() {
+                Ok(false) => return None,
+                Ok(true) if self.buffer.trim_ascii().is_empty() => {}
+                Ok(true) => return Some(parse(&self.buffer, self.line)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+fn parse(bytes: &[u8], line: u64) -> Result<Line, CodecError> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        v: Option<serde_json::Value>,
+    }
+    let invalid = |error: serde_json::Error| CodecError::Invalid {
+        line,
+        fault: error.to_string(),
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| CodecError::Invalid {
+        line,
+        fault: error.to_string(),
+    })?;
+    match serde_json::from_str::<Record>(text) {
+        Ok(record) if record.v == Record::VERSION => Ok(Line::Record(Box::new(record))),
+        Ok(_) => Ok(Line::Foreign(text.to_owned())),
+        Err(error) => match serde_json::from_str::<Version>(text).map_err(invalid)?.v {
+            Some(version) if version == Record::VERSION => Err(invalid(error)),
+            _ => Ok(Line::Foreign(text.to_owned())),
+        },
+    }
+}
+
+/// Writes one record as one line.
+///
+/// # Errors
+/// What the writer says.
+pub fn write_line(output: &mut impl Write, record: &Record) -> io::Result<()> {
+    serde_json::to_writer(&mut *output, record)?;
+    output.write_all(b"\n")
+}
