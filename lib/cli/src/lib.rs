@@ -1,1 +1,26 @@
-//! (written next)
+//! What the main of every ce program does alike, so that a user learns it once.
+//!
+//! Arguments that do not parse, files that cannot be read, panics and signals all end here: in one sentence on
+//! stderr and one of the exit codes 0 to 3.
+
+mod common;
+mod config;
+mod dirs;
+mod explain;
+mod file;
+mod host;
+mod output;
+mod process;
+mod secret;
+mod time;
+
+pub use common::Common;
+pub use config::{ConfigError, load, nearest, parse};
+pub use dirs::Dirs;
+pub use explain::{Explain, complain};
+pub use file::{FileError, lock, read_bounded, try_lock, write_whole};
+pub use host::hostname;
+pub use output::{OutputError, emit, format_or_default};
+pub use process::{begin, end, exit_code, explain_usage, guard, parse_args, usage_sentence};
+pub use secret::{Secret, SecretError};
+pub use time::{DurationError, new_id, parse_duration};

@@ -8,6 +8,7 @@ mod finding;
 mod metric;
 pub mod perfdata;
 pub mod plugin;
+pub mod quantity;
 mod range;
 mod record;
 pub mod render;

@@ -32,6 +32,25 @@ impl Thresholds {
             State::Ok
         }
     }
+
+    /// Whether every value that would warn is critical already, so that a WARNING can never show. Equal ranges are a
+    /// way to say that there shall be none.
+    #[must_use]
+    pub fn never_warns(&self) -> bool {
+        let (Some(warn), Some(crit)) = (self.warn, self.crit) else {
+            return false;
+        };
+        let within = |inner: Range, outer: Range| {
+            outer.start() <= inner.start() && inner.end() <= outer.end()
+        };
+        warn != crit
+            && match (warn.is_inverted(), crit.is_inverted()) {
+                (false, false) => within(crit, warn),
+                (true, true) => within(warn, crit),
+                (true, false) => warn.end() < crit.start() || crit.end() < warn.start(),
+                (false, true) => false,
+            }
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +104,27 @@ mod tests {
                     "w={warn:?} c={crit:?} at {value}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_pair_that_can_never_warn_is_told_apart() {
+        for (warn, crit, never) in [
+            ("90", "80", true),
+            ("80", "90", false),
+            ("80", "80", false),
+            ("5:", "10:", true),
+            ("10:", "5:", false),
+            ("-10:-2", "-30:20", false),
+            ("@0:5", "@0:10", true),
+            ("@0:10", "@0:5", false),
+            ("@20:30", "10", true),
+            ("@5:30", "10", false),
+            ("10", "@20:30", false),
+        ] {
+            let thresholds =
+                Thresholds::new(Some(warn.parse().unwrap()), Some(crit.parse().unwrap()));
+            assert_eq!(thresholds.never_warns(), never, "-w {warn} -c {crit}");
         }
     }
 }

@@ -1,0 +1,176 @@
+//! How a program begins and ends: arguments, panics, signals and the exit code.
+
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::panic;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use ce_record::State;
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Command};
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
+};
+
+thread_local! {
+    static QUIET_PANICS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes sure that neither a signal nor a panic ends this program with another code than 3.
+///
+/// A panic is told in one sentence on stderr, unless it is caught by [`guard`].
+pub fn begin(tool: &'static str) {
+    panic::set_hook(Box::new(move |info| {
+        if !QUIET_PANICS.get() {
+            let _ = writeln!(
+                io::stderr(),
+                "{tool}: internal error: {}",
+                describe_panic(info)
+            );
+        }
+    }));
+    let always = Arc::new(AtomicBool::new(true));
+    let code = i32::from(State::Unknown.exit_code());
+    for signal in [
+        SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF,
+    ] {
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&always));
+    }
+}
+
+fn describe_panic(info: &panic::PanicHookInfo<'_>) -> String {
+    let place = info
+        .location()
+        .map(|at| format!(" at {}:{}", at.file(), at.line()))
+        .unwrap_or_default();
+    let words = info.payload_as_str().unwrap_or("panic");
+    format!("{words}{place}; please report this")
+}
+
+/// Runs `body`; a panic in it becomes `Err` with what it said, and nothing is printed.
+///
+/// # Errors
+/// `body` panicked.
+pub fn guard<T>(body: impl FnOnce() -> T) -> Result<T, String> {
+    let before = QUIET_PANICS.replace(true);
+    let result = panic::catch_unwind(panic::AssertUnwindSafe(body));
+    QUIET_PANICS.set(before);
+    result.map_err(|payload| {
+        payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "panic".to_owned())
+    })
+}
+
+/// What a main returns for this state.
+#[must_use]
+pub fn exit_code(state: State) -> ExitCode {
+    ExitCode::from(state.exit_code())
+}
+
+/// Ends the process now, without waiting for threads that may hang in the kernel.
+#[allow(clippy::exit)]
+pub fn end(state: State) -> ! {
+    let _ = io::stdout().flush();
+    std::process::exit(i32::from(state.exit_code()))
+}
+
+/// Parses the arguments. `Err` is what the main returns: `--help` and `--version` went to stdout, a usage error to
+/// stderr as `tool: sentence` and a hint.
+///
+/// # Errors
+/// The arguments ask for no run.
+pub fn parse_args(
+    tool: &str,
+    command: &mut Command,
+    args: Vec<OsString>,
+) -> Result<ArgMatches, ExitCode> {
+    command
+        .try_get_matches_from_mut(args)
+        .map_err(|error| explain_usage(tool, &error))
+}
+
+/// Tells what clap has to say and gives the exit code for it.
+pub fn explain_usage(tool: &str, error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let told =
+                write!(io::stdout(), "{}", error.render()).and_then(|()| io::stdout().flush());
+            exit_code(if told.is_ok() {
+                State::Ok
+            } else {
+                State::Unknown
+            })
+        }
+        _ => {
+            let (sentence, hint) = usage_sentence(error);
+            let mut stderr = io::stderr().lock();
+            let _ = writeln!(stderr, "{tool}: {sentence}");
+            if let Some(hint) = hint {
+                let _ = writeln!(stderr, "{tool}: hint: {hint}");
+            }
+            exit_code(State::Unknown)
+        }
+    }
+}
+
+/// clap's paragraphs as one sentence and at most one hint.
+#[must_use]
+pub fn usage_sentence(error: &clap::Error) -> (String, Option<String>) {
+    let text = error.render().to_string();
+    let mut sentence = String::new();
+    let mut tip = None;
+    let mut usage = None;
+    let mut in_sentence = true;
+    for line in text.lines() {
+        let line = line.trim();
+        if let Some(words) = line.strip_prefix("tip:") {
+            tip.get_or_insert_with(|| words.trim().to_owned());
+            in_sentence = false;
+        } else if let Some(words) = line.strip_prefix("Usage:") {
+            usage = Some(format!("usage: {}", words.trim()));
+            in_sentence = false;
+        } else if line.starts_with("For more information") {
+            in_sentence = false;
+        } else if in_sentence && !line.is_empty() {
+            if !sentence.is_empty() {
+                sentence.push(' ');
+            }
+            sentence.push_str(line.strip_prefix("error: ").unwrap_or(line));
+        }
+    }
+    (sentence, tip.or(usage))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usage_error_is_one_sentence_and_one_hint() {
+        let command = Command::new("t").arg(clap::Arg::new("format").long("format"));
+        let error = command
+            .try_get_matches_from(["t", "--fromat", "x"])
+            .unwrap_err();
+        let (sentence, hint) = usage_sentence(&error);
+        assert_eq!(sentence, "unexpected argument '--fromat' found");
+        assert_eq!(
+            hint.as_deref(),
+            Some("a similar argument exists: '--format'")
+        );
+    }
+
+    #[test]
+    fn a_panic_inside_a_guard_is_an_error_with_its_words() {
+        assert_eq!(
+            guard(|| -> u32 { panic!("no {}", "way") }),
+            Err("no way".to_owned())
+        );
+        assert_eq!(guard(|| 1), Ok(1));
+    }
+}

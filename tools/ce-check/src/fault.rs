@@ -1,0 +1,84 @@
+//! Why a check could not tell.
+
+use std::io;
+use std::path::PathBuf;
+
+use ce_cli::{ConfigError, Explain, FileError, SecretError};
+use ce_record::{Cause, State};
+
+/// Why a check could not tell.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Arguments that make no sense together.
+    #[error("{message}")]
+    Usage {
+        /// One sentence.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
+    /// A file of the machine or the user.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A password or token.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A file that does not read as its documentation says.
+    #[error("cannot make sense of '{}': {fault}", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// The system said no.
+    #[error("{action}: {source}")]
+    System {
+        /// What was tried, with its object.
+        action: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// This machine has no such thing.
+    #[error("{0}")]
+    Absent(String),
+}
+
+impl Fault {
+    /// Arguments that make no sense together.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// What a record of this fault says: nothing could be told.
+    pub fn state(&self) -> State {
+        State::Unknown
+    }
+}
+
+impl Explain for Fault {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::File(error) => error.hint(),
+            Self::Config(error) => error.hint(),
+            Self::Secret(error) => error.hint(),
+            Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => None,
+        }
+    }
+
+    fn cause(&self) -> Cause {
+        match self {
+            Self::Usage { .. } | Self::Config(_) | Self::Secret(_) => Cause::CONFIG,
+            Self::File(_) | Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => {
+                Cause::SYSTEM
+            }
+        }
+    }
+}
