@@ -3,8 +3,6 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use ce_record::{Record, State};
-
 use crate::check::{Check, Plugin};
 
 /// The plugin that this program was called as.
@@ -19,8 +17,4 @@ pub(crate) fn main(
     _args: Vec<OsString>,
 ) -> ExitCode {
     ExitCode::SUCCESS
-}
-
-pub(crate) fn finish(_told: Result<(), ce_cli::OutputError>, records: &[Record]) -> ExitCode {
-    ce_cli::exit_code(State::worst(records.iter().map(|record| record.state)))
 }

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use ce_cli::{Common, Dirs, Explain};
+use ce_cli::{Common, Dirs, Explain, OutputError};
 use ce_record::{Cause, Finding, Record, Stamp, State};
 use clap::{ArgMatches, FromArgMatches};
 use jiff::Timestamp;
 
+use crate::TOOL;
 use crate::check::{Check, Observe};
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::{TOOL, dropin};
 
 /// What a plugin has when nobody says otherwise, as the Nagios guidelines recommend.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A check that keeps its own deadline says more than one that is cut off, so it is given this much longer.
-const GRACE: Duration = Duration::from_millis(100);
+pub(crate) const GRACE: Duration = Duration::from_millis(100);
 
 /// `ce-check CHECK ...`.
 pub(crate) fn main(check: &'static Check, matches: &ArgMatches) -> ExitCode {
@@ -31,7 +31,8 @@ pub(crate) fn main(check: &'static Check, matches: &ArgMatches) -> ExitCode {
         }
     };
     let records = observe_within(check.name, &observe.into(), &context(&common));
-    dropin::finish(ce_cli::emit(&common, &records), &records)
+    let worst = State::worst(records.iter().map(|record| record.state));
+    finish(ce_cli::emit(&common, &records), worst)
 }
 
 /// The parsed and consistent check with the common flags.
@@ -57,6 +58,13 @@ pub(crate) fn context(common: &Common) -> Context {
         verbose: common.verbose,
         dirs: Dirs::from_env(),
     }
+}
+
+/// Ends with the worst state, or UNKNOWN when nobody could read it. Threads that hang are not waited for.
+pub(crate) fn finish(told: Result<(), OutputError>, worst: State) -> ExitCode {
+    let Err(error) = told else { ce_cli::end(worst) };
+    ce_cli::complain(TOOL, &error);
+    ce_cli::end(State::Unknown)
 }
 
 /// Now, as exact as a record needs it.
@@ -85,14 +93,20 @@ pub(crate) fn observe_within(
             Finding::new(State::Unknown, format!("cannot start a thread: {error}"))
                 .cause(Cause::INTERNAL),
         ],
-        Ok(_) => receiver.recv_timeout(patience).unwrap_or_else(|_| {
-            let seconds = context.timeout.as_secs_f64();
-            let finding = Finding::new(State::Unknown, format!("no result within {seconds} s"))
-                .cause(Cause::TIMEOUT);
-            vec![observe.subject().apply(finding)]
-        }),
+        Ok(_) => receiver
+            .recv_timeout(patience)
+            .unwrap_or_else(|_| vec![observe.subject().apply(no_result(context.timeout))]),
     };
     stamp(name, findings, context, started.elapsed())
+}
+
+/// A check was cut off.
+pub(crate) fn no_result(timeout: Duration) -> Finding {
+    Finding::new(
+        State::Unknown,
+        format!("no result within {} s", timeout.as_secs_f64()),
+    )
+    .cause(Cause::TIMEOUT)
 }
 
 /// What the check says; a fault or a panic is a finding too.
