@@ -54,7 +54,7 @@ impl Explain for FileError {
 }
 
 /// The system's words without their error number, in lower case.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();

@@ -12,6 +12,7 @@ mod host;
 mod output;
 mod process;
 mod secret;
+mod subprocess;
 mod time;
 
 pub use common::Common;
@@ -23,4 +24,5 @@ pub use host::hostname;
 pub use output::{OutputError, emit, format_or_default};
 pub use process::{begin, end, exit_code, explain_usage, guard, parse_args, usage_sentence};
 pub use secret::{Secret, SecretError};
+pub use subprocess::{Finished, Program, ProgramError};
 pub use time::{DurationError, new_id, parse_duration};
