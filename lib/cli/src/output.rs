@@ -1,8 +1,8 @@
 //! Records to stdout, in the format that was asked for.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
-use ce_record::render::Format;
+use ce_record::render::{self, Format, NagiosOptions, TextOptions};
 use ce_record::{Cause, Record};
 
 use crate::{Common, Explain};
@@ -30,11 +30,53 @@ pub fn format_or_default(common: &Common) -> Format {
     })
 }
 
-/// x
-pub fn emit(_c: &Common, records: &[Record]) -> Result<(), OutputError> {
-    let mut out = std::io::stdout().lock();
-    for r in records {
-        ce_record::write_line(&mut out, r)?;
+/// Writes records to stdout as the flags say, in their order; nothing with `--quiet`.
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub fn emit(common: &Common, records: &[Record]) -> Result<(), OutputError> {
+    if common.quiet {
+        return Ok(());
     }
-    Ok(())
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&encode(common, records)?)?;
+    Ok(stdout.flush()?)
+}
+
+fn encode(common: &Common, records: &[Record]) -> io::Result<Vec<u8>> {
+    let text = match format_or_default(common) {
+        Format::Json => {
+            let mut lines = Vec::new();
+            records
+                .iter()
+                .try_for_each(|record| ce_record::write_line(&mut lines, record))?;
+            return Ok(lines);
+        }
+        Format::Text => render::text(records, &text_options(common)),
+        Format::Nagios => render::nagios(
+            records,
+            &NagiosOptions {
+                verbose: common.verbose,
+                ..NagiosOptions::default()
+            },
+        ),
+        Format::Openmetrics => render::openmetrics(records),
+        Format::Munin => render::munin(records),
+        Format::MuninConfig => render::munin_config(records),
+    };
+    Ok(text.into_bytes())
+}
+
+/// Colours and width only for a terminal; no colours when NO_COLOR is set (no-color.org).
+fn text_options(common: &Common) -> TextOptions {
+    let terminal = io::stdout().is_terminal();
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let width = rustix::termios::tcgetwinsize(io::stdout())
+        .ok()
+        .map(|size| usize::from(size.ws_col));
+    TextOptions {
+        color: terminal && !no_color,
+        width: width.filter(|width| terminal && *width >= 40),
+        verbose: common.verbose,
+    }
 }

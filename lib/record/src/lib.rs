@@ -13,6 +13,8 @@ mod range;
 mod record;
 pub mod render;
 mod state;
+#[cfg(test)]
+mod testing;
 mod text;
 mod thresholds;
 

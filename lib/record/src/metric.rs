@@ -129,6 +129,29 @@ impl Metric {
         }
     }
 
+    /// The same under another name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// A time in microseconds as one in seconds, its limits too: what the plugins of old print.
+    #[must_use]
+    pub fn in_seconds(mut self) -> Self {
+        let seconds = |us: f64| us / 1e6;
+        let scaled = |number: Option<Number>| {
+            number.map(|number| Number::rounded(seconds(number.as_f64()), 6))
+        };
+        self.value = scaled(self.value);
+        self.min = scaled(self.min);
+        self.max = scaled(self.max);
+        self.warn = self.warn.map(|range| range.map(seconds));
+        self.crit = self.crit.map(|range| range.map(seconds));
+        self.unit = "s".into();
+        self
+    }
+
     /// With the ranges it is judged by, in this metric's unit.
     #[must_use]
     pub fn limits(mut self, thresholds: Thresholds) -> Self {

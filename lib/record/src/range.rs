@@ -74,13 +74,13 @@ impl Range {
         self.inverted
     }
 
-    /// The same range in another unit: both ends multiplied.
+    /// The same range in another unit: `convert` is applied to both ends and must keep their order.
     #[must_use]
-    pub fn scaled(&self, factor: f64) -> Self {
+    pub fn map(&self, convert: impl Fn(f64) -> f64) -> Self {
         Self {
             inverted: self.inverted,
-            start: self.start * factor,
-            end: self.end * factor,
+            start: convert(self.start),
+            end: convert(self.end),
         }
     }
 }
@@ -265,5 +265,186 @@ impl<'de> Deserialize<'de> for Range {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_form_of_the_guidelines_alerts_where_it_should() {
+        // Each value is followed by whether it alerts.
+        let cases: &[(&str, &[(f64, bool)])] = &[
+            (
+                "10",
+                &[(-1.0, true), (0.0, false), (10.0, false), (10.0001, true)],
+            ),
+            ("10:", &[(9.99, true), (10.0, false), (1e12, false)]),
+            ("~:10", &[(-1e9, false), (10.0, false), (11.0, true)]),
+            (
+                "10:20",
+                &[(9.0, true), (10.0, false), (20.0, false), (21.0, true)],
+            ),
+            (
+                "@10:20",
+                &[(9.0, false), (10.0, true), (20.0, true), (20.5, false)],
+            ),
+            (
+                "@10",
+                &[(-0.1, false), (0.0, true), (10.0, true), (11.0, false)],
+            ),
+            (":10", &[(-1.0, true), (5.0, false)]),
+            ("0", &[(-1.0, true), (0.0, false), (1.0, true)]),
+            ("0:0", &[(0.0, false), (1.0, true)]),
+            ("@0", &[(0.0, true), (1.0, false)]),
+            ("1:1", &[(0.5, true), (1.0, false), (5.2, true)]),
+            ("@1:1", &[(0.5, false), (1.0, true), (5.2, false)]),
+            (
+                "-10:-2",
+                &[(-11.0, true), (-10.0, false), (-2.0, false), (-1.0, true)],
+            ),
+            ("-10:", &[(-11.0, true), (-10.0, false)]),
+            (
+                "-7:23",
+                &[(-23.0, true), (-7.0, false), (23.0, false), (23.1, true)],
+            ),
+            (
+                "~:-95.99",
+                &[
+                    (-1_001_341.0, false),
+                    (-95.99, false),
+                    (-95.989, true),
+                    (-96.0, false),
+                    (-95.0, true),
+                ],
+            ),
+            ("~:0", &[(-10.0, false), (0.0, false), (0.001, true)]),
+            ("~:", &[(-5.0, false), (1e300, false)]),
+            ("@~:", &[(5.0, true)]),
+            ("@~:0", &[(0.0, true), (0.001, false)]),
+            ("@5:", &[(4.9, false), (5.0, true)]),
+            ("0:", &[(-1.0, true), (0.0, false)]),
+            (":5.75", &[(5.75, false), (5.7501, true)]),
+            (
+                "@0:657.8210567",
+                &[
+                    (-2.0, false),
+                    (32.88, true),
+                    (657.821_056_7, true),
+                    (657.9, false),
+                ],
+            ),
+            (
+                "123456789012345:",
+                &[
+                    (123_456_789_012_344.91, true),
+                    (123_456_789_012_345.0, false),
+                ],
+            ),
+            ("1e3", &[(999.0, false), (1001.0, true)]),
+            ("1e3:", &[(999.0, true)]),
+            (".5", &[(0.4, false), (0.6, true)]),
+            ("5.", &[(4.0, false)]),
+            ("+5", &[(4.0, false)]),
+            ("-0", &[(0.0, false)]),
+            ("00010", &[(10.0, false), (11.0, true)]),
+            ("010", &[(9.0, false)]),
+            ("10:10.0", &[(10.0, false)]),
+            (
+                "-2.5:-1.5",
+                &[
+                    (-3.0, true),
+                    (-2.5, false),
+                    (-2.0, false),
+                    (-1.5, false),
+                    (-1.0, true),
+                ],
+            ),
+        ];
+        for (text, values) in cases {
+            let range: Range = text.parse().unwrap();
+            for (value, alerts) in *values {
+                assert_eq!(range.alerts(*value), *alerts, "{text} at {value}");
+            }
+            assert!(range.alerts(f64::NAN));
+        }
+    }
+
+    #[test]
+    fn what_the_guidelines_do_not_allow_is_refused_with_its_column_and_a_hint() {
+        for (text, column, hint) in [
+            ("", 1, "10:20"),
+            (":", 1, "10:"),
+            ("@", 2, "10:20"),
+            ("@:", 2, "10:"),
+            ("~", 1, "~:10"),
+            ("foo", 1, ""),
+            ("1-10", 2, "1:10"),
+            ("1,10", 2, "point"),
+            ("1:2:3", 4, ""),
+            ("1:~", 3, "empty"),
+            ("10:~", 4, "empty"),
+            ("~:~", 3, "empty"),
+            ("2:1", 3, "1:2"),
+            ("-5", 1, "~:-5"),
+            ("10%", 3, "percentage"),
+            ("0x10", 2, "decimal"),
+            ("inf", 1, "empty"),
+            ("1:inf", 3, "empty"),
+            ("nan", 1, ""),
+            ("--5", 1, ""),
+            ("5k", 2, "unit"),
+            ("@@1:2", 2, "start"),
+            ("1:@2", 3, "start"),
+            ("1-10:2.4", 2, ":"),
+            ("10 : 20", 3, "blanks"),
+            ("1e999", 1, ""),
+            ("1e", 2, ""),
+        ] {
+            let error = text.parse::<Range>().unwrap_err();
+            assert_eq!(error.column, column, "{error}");
+            assert!(
+                error.hint.clone().unwrap_or_default().contains(hint),
+                "{text}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn printing_is_canonical() {
+        for (text, printed) in [
+            (":10", "10"),
+            ("@0:5", "@5"),
+            ("0:", "0:"),
+            ("10.0", "10"),
+            ("~:", "~:"),
+            ("@~:0", "@~:0"),
+            ("-0", "0"),
+            ("1e3", "1000"),
+            ("-10:", "-10:"),
+        ] {
+            assert_eq!(text.parse::<Range>().unwrap().to_string(), printed);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_fail(text in "\\PC*|[@~:0-9.eE+-]{0,20}") {
+            let _ = text.parse::<Range>();
+        }
+
+        #[test]
+        fn what_is_printed_reads_back(start in -1e15..1e15, length in 0.0..1e15, inverted: bool, open in 0..3) {
+            let text = match open {
+                0 => format!("{start}:{}", start + length),
+                1 => format!("~:{start}"),
+                _ => format!("{start}:"),
+            };
+            let range: Range = format!("{}{text}", if inverted { "@" } else { "" }).parse().unwrap();
+            prop_assert_eq!(range.to_string().parse::<Range>().unwrap(), range);
+        }
     }
 }

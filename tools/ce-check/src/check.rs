@@ -120,8 +120,8 @@ pub struct Plugin {
     pub word: &'static str,
     /// Arguments put before the user's.
     pub preset: &'static [&'static str],
-    /// The perfdata label that it uses for this metric; `None` where it has none.
-    pub label: fn(&Record, &Metric) -> Option<String>,
+    /// Its perfdata for this metric, the name being its label; `None` where it has none.
+    pub perfdata: fn(&Record, &Metric) -> Option<Metric>,
     /// Where it differs from the plugin, each with the reason: for the man page.
     pub deviations: &'static [&'static str],
 }
@@ -140,6 +140,8 @@ pub struct Check {
     pub metrics: &'static [MetricDoc],
     /// Every field of `data` that it can emit.
     pub data: &'static [Field],
+    /// Whether other programs' metrics pass through it, so that no list can name them.
+    pub foreign_metrics: bool,
     /// The plugins that it stands in for.
     pub plugins: &'static [Plugin],
     augment: fn(Command) -> Command,
@@ -172,6 +174,7 @@ impl Check {
             group,
             metrics: &[],
             data: &[],
+            foreign_metrics: false,
             plugins: &[],
             augment: A::augment_args,
             parse: |matches| {
@@ -184,6 +187,12 @@ impl Check {
     /// With these metrics.
     pub const fn metrics(mut self, metrics: &'static [MetricDoc]) -> Self {
         self.metrics = metrics;
+        self
+    }
+
+    /// With metrics that other programs name.
+    pub const fn foreign_metrics(mut self) -> Self {
+        self.foreign_metrics = true;
         self
     }
 

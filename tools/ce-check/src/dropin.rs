@@ -1,20 +1,110 @@
 //! Standing in for a plugin of the monitoring-plugins when called by its name.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
+use ce_record::render::{NagiosOptions, nagios};
+use ce_record::{Finding, State};
+use clap::error::ErrorKind;
+use clap::Command;
+
 use crate::check::{Check, Plugin};
+use crate::checks::CHECKS;
+use crate::runner;
+
+/// Where every drop-in differs from its plugin.
+pub const DEVIATIONS: &[&str] = &[
+    "the words of the output are our own, its first word, state and the perfdata labels are the plugin's",
+    "thresholds that cannot be read are refused instead of being taken for 0, and so are pairs that can never warn",
+    "--extra-opts is not taken: use ce-check run with a file",
+];
 
 /// The plugin that this program was called as.
 pub(crate) fn find(called_as: Option<&OsString>) -> Option<(&'static Check, &'static Plugin)> {
-    let _ = called_as;
-    None
+    let name = Path::new(called_as?).file_name().and_then(OsStr::to_str)?;
+    if !name.starts_with("check_") {
+        return None;
+    }
+    let of = |check: &'static Check| {
+        check
+            .plugins
+            .iter()
+            .find(|plugin| plugin.name == name)
+            .map(|plugin| (check, plugin))
+    };
+    CHECKS.iter().copied().find_map(of)
 }
 
+/// Runs as that plugin: its flags, its kind of line, its exit codes.
 pub(crate) fn main(
-    _check: &'static Check,
-    _plugin: &'static Plugin,
-    _args: Vec<OsString>,
+    check: &'static Check,
+    plugin: &'static Plugin,
+    args: Vec<OsString>,
 ) -> ExitCode {
-    ExitCode::SUCCESS
+    let mut args = args.into_iter();
+    let called: Vec<OsString> = args
+        .next()
+        .into_iter()
+        .chain(plugin.preset.iter().map(OsString::from))
+        .chain(args)
+        .collect();
+    let command = check
+        .full_command(Command::new(plugin.name))
+        .version(env!("CARGO_PKG_VERSION"))
+        .override_usage(format!("{} [OPTIONS]", plugin.name));
+    let parsed = command.try_get_matches_from(check.rewrite(called));
+    let prepared = match parsed {
+        // The guidelines of the plugins want 3 for help and version too.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
+            let _ = write!(io::stdout(), "{}", error.render());
+            return ce_cli::exit_code(State::Unknown);
+        }
+        Err(error) => {
+            let (sentence, hint) = ce_cli::usage_sentence(&error);
+            return refuse(plugin, &sentence, hint);
+        }
+        Ok(matches) => runner::prepare(check, &matches)
+            .map_err(|fault| (fault.to_string(), ce_cli::Explain::hint(&fault))),
+    };
+    let (common, observe) = match prepared {
+        Ok(prepared) => prepared,
+        Err((sentence, hint)) => return refuse(plugin, &sentence, hint),
+    };
+    let records = runner::observe_within(check.name, &observe.into(), &runner::context(&common));
+    let options = NagiosOptions {
+        word: Some(plugin.word),
+        perfdata: Some(&plugin.perfdata),
+        verbose: common.verbose,
+    };
+    let told = io::stdout().write_all(nagios(&records, &options).as_bytes());
+    runner::finish(
+        told.map_err(Into::into),
+        State::worst(records.iter().map(|record| record.state)),
+    )
+}
+
+/// A usage error where Nagios looks for it: on stdout, as a plugin's line.
+fn refuse(plugin: &Plugin, sentence: &str, hint: Option<String>) -> ExitCode {
+    let finding = Finding::new(State::Unknown, sentence);
+    let finding = match hint {
+        Some(hint) => finding.detail(format!("hint: {hint}")),
+        None => finding,
+    };
+    let _ = writeln!(
+        io::stdout(),
+        "{} UNKNOWN - {}",
+        plugin.word,
+        ce_record::one_line(&finding.summary)
+    );
+    for line in &finding.detail {
+        let _ = writeln!(io::stdout(), "{}", ce_record::one_line(line));
+    }
+    ce_cli::exit_code(State::Unknown)
 }

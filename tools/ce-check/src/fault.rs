@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use ce_cli::{ConfigError, Explain, FileError, SecretError};
-use ce_record::{Cause, State};
+use ce_cli::{ConfigError, Explain, FileError, ProgramError, SecretError};
+use ce_record::{Cause, CodecError, State};
 
 /// Why a check could not tell.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,12 @@ pub enum Fault {
     /// A password or token.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// A program that was to be run.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// A stream of records.
+    #[error(transparent)]
+    Records(#[from] CodecError),
     /// A file that does not read as its documentation says.
     #[error("cannot make sense of '{}': {fault}", .path.display())]
     Malformed {
@@ -69,12 +75,17 @@ impl Explain for Fault {
             Self::File(error) => error.hint(),
             Self::Config(error) => error.hint(),
             Self::Secret(error) => error.hint(),
-            Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => None,
+            Self::Program(error) => error.hint(),
+            Self::Records(_) | Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => {
+                None
+            }
         }
     }
 
     fn cause(&self) -> Cause {
         match self {
+            Self::Program(error) => error.cause(),
+            Self::Records(_) => Cause::CONTENT,
             Self::Usage { .. } | Self::Config(_) | Self::Secret(_) => Cause::CONFIG,
             Self::File(_) | Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => {
                 Cause::SYSTEM

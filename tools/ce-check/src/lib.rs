@@ -17,8 +17,9 @@ use std::process::ExitCode;
 
 use clap::Command;
 
-pub use check::{Check, Field, Group, MetricDoc};
+pub use check::{Check, Field, Group, MetricDoc, Plugin};
 pub use checks::CHECKS;
+pub use dropin::DEVIATIONS;
 
 /// The name in messages and records.
 pub const TOOL: &str = "ce-check";

@@ -1,6 +1,7 @@
 //! The table of commands that are no checks: one line each, sorted by name.
 
 mod list;
+mod render;
 mod run;
 
 use std::fmt;
@@ -13,7 +14,7 @@ use crate::TOOL;
 use crate::fault::Fault;
 
 /// Every command that is no check, sorted by name.
-pub(crate) static VERBS: &[&Verb] = &[&list::VERB, &run::VERB];
+pub(crate) static VERBS: &[&Verb] = &[&list::VERB, &render::VERB, &run::VERB];
 
 /// The command of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Verb> {

@@ -36,15 +36,16 @@ pub(super) static CHECK: Check = Check::new::<Disk>("disk", Group::Machine, "Fre
         name: "check_disk",
         word: "DISK",
         preset: &[],
-        label: |record, metric| {
-            let point = record.object.as_deref().unwrap_or_default();
+        perfdata: |record, metric| {
+            let point = record.object.clone().unwrap_or_default();
             match &*metric.name {
-                "used" => Some(point.to_owned()),
-                "inodes_used" if record.data.contains_key("iperfdata") => Some(format!("{point} (inodes)")),
+                "used" => Some(metric.clone().named(point)),
+                "inodes_used" => Some(metric.clone().named(format!("{point} (inodes)"))),
                 _ => None,
             }
         },
         deviations: &[
+            "inodes are always among the perfdata (as with -P)",
             "without any threshold it judges by -w 10% -c 5% -W 10% -K 5% instead of refusing to run",
             "a -w that lies below its -c is refused: it could never warn",
             "a file system mounted twice is judged once, at its shortest path: two alarms for one disk help nobody",

@@ -67,7 +67,7 @@ pub(super) static CHECK: Check = Check::new::<Load>(
     name: "check_load",
     word: "LOAD",
     preset: &[],
-    label: |_, metric| Some(metric.name.to_string()),
+    perfdata: |_, metric| Some(metric.clone()),
     deviations: &[
         "--percpu counts the CPUs that are online, not those configured: the others do no work",
     ],

@@ -110,7 +110,7 @@ impl Act for Run {
             let _ = sender.send(own);
         } else {
             kept.extend(own);
-            kept.sort_by(|a, b| b.state.cmp(&a.state));
+            kept.sort_by_key(|record| std::cmp::Reverse(record.state));
             let _ = sender.send(kept);
         }
         drop(sender);
