@@ -41,38 +41,49 @@ impl Socket {
     }
 }
 
-/// A socket timeout shows as "would block", which for a blocking socket is a riddle.
-fn timed<T>(result: io::Result<T>) -> io::Result<T> {
-    result.map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
-        _ => error,
-    })
+/// Tries again when a signal came between, with what is then left of the time.
+///
+/// A socket timeout shows as "would block", which for a blocking socket is a riddle: here it is a timeout.
+fn timed<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            result => return result,
+        }
+    }
 }
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.left()?;
-        timed(match &mut self.end {
-            End::Tcp(stream) => stream
-                .set_read_timeout(left)
-                .and_then(|()| stream.read(buffer)),
-            End::Unix(stream) => stream
-                .set_read_timeout(left)
-                .and_then(|()| stream.read(buffer)),
+        timed(|| {
+            let left = self.left()?;
+            match &mut self.end {
+                End::Tcp(stream) => stream
+                    .set_read_timeout(left)
+                    .and_then(|()| stream.read(buffer)),
+                End::Unix(stream) => stream
+                    .set_read_timeout(left)
+                    .and_then(|()| stream.read(buffer)),
+            }
         })
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let left = self.left()?;
-        timed(match &mut self.end {
-            End::Tcp(stream) => stream
-                .set_write_timeout(left)
-                .and_then(|()| stream.write(bytes)),
-            End::Unix(stream) => stream
-                .set_write_timeout(left)
-                .and_then(|()| stream.write(bytes)),
+        timed(|| {
+            let left = self.left()?;
+            match &mut self.end {
+                End::Tcp(stream) => stream
+                    .set_write_timeout(left)
+                    .and_then(|()| stream.write(bytes)),
+                End::Unix(stream) => stream
+                    .set_write_timeout(left)
+                    .and_then(|()| stream.write(bytes)),
+            }
         })
     }
 

@@ -181,17 +181,13 @@ impl Stream {
     /// Many servers leave a TLS connection without goodbye; who needs to know that nothing was cut off counts bytes.
     fn fill(&mut self) -> Result<usize, NetError> {
         let mut chunk = [0; CHUNK_BYTES];
-        loop {
-            match self.read_pipe(&mut chunk) {
-                Ok(read) => {
-                    self.ahead.extend_from_slice(&chunk[..read]);
-                    return Ok(read);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-                Err(error) => return Err(NetError::from_io(Phase::Receive, &self.target, error)),
-            }
-        }
+        let read = match self.read_pipe(&mut chunk) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+            Err(error) => return Err(NetError::from_io(Phase::Receive, &self.target, error)),
+        };
+        self.ahead.extend_from_slice(&chunk[..read]);
+        Ok(read)
     }
 
     fn read_pipe(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -131,14 +131,7 @@ pub fn handshake(
             .map_err(|error| NetError::from_io(Phase::Tls, &target, error))?;
     }
     let certificates = conn.peer_certificates().unwrap_or_default();
-    let described: Result<Vec<_>, _> = certificates
-        .iter()
-        .map(|der| CertInfo::from_der(&target, der))
-        .collect();
-    let (chain, flaw) = match described {
-        Ok(chain) => (chain, None),
-        Err(error) => (Vec::new(), Some(TrustError::Other(error.to_string()))),
-    };
+    let (chain, flaw) = describe(&target, certificates);
     let presented = Presented {
         certificates,
         chain: &chain,
@@ -163,6 +156,25 @@ pub fn handshake(
     };
     let pipe = Pipe::Tls(Box::new(StreamOwned::new(conn, socket)));
     Ok((Stream::new(pipe, target), peer))
+}
+
+/// The certificates that can be described. Without the first nothing can be said; one that cannot be read further up
+/// is none that the verifier could use either.
+fn describe(
+    target: &str,
+    certificates: &[CertificateDer<'_>],
+) -> (Vec<CertInfo>, Option<TrustError>) {
+    let mut described = certificates
+        .iter()
+        .map(|der| CertInfo::from_der(target, der));
+    match described.next() {
+        Some(Ok(leaf)) => {
+            let rest = described.filter_map(Result::ok);
+            (std::iter::once(leaf).chain(rest).collect(), None)
+        }
+        Some(Err(error)) => (Vec::new(), Some(TrustError::Other(error.to_string()))),
+        None => (Vec::new(), None),
+    }
 }
 
 fn parse_name(name: &str) -> Result<ServerName<'static>, NetError> {

@@ -1,5 +1,7 @@
 //! API calls against servers of our own that record what they were asked.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -25,6 +27,21 @@ fn server(answer: &'static str) -> (String, Receiver<String>) {
         }
     });
     (base, requests)
+}
+
+/// A server that says this whatever it is asked, then one byte at a time without end.
+fn dripping(head: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut socket in listener.incoming().map_while(Result::ok) {
+            let _ = socket.write_all(head.as_bytes());
+            while socket.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+    });
+    base
 }
 
 fn read_request(socket: &TcpStream) -> String {
@@ -102,6 +119,22 @@ fn a_failure_of_the_server_is_an_answer_and_is_cut_at_the_limit() {
 }
 
 #[test]
+fn an_answer_that_drips_ends_at_the_timeout() {
+    for head in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: ",
+    ] {
+        let mut options = ApiOptions::new(dripping(head));
+        options.timeout = Duration::from_millis(200);
+        let api = Api::new(&options).unwrap();
+        let began = Instant::now();
+        let error = api.get("").unwrap_err();
+        assert_eq!(error.cause(), Cause::TIMEOUT, "{error}");
+        assert!(began.elapsed() < Duration::from_millis(300));
+    }
+}
+
+#[test]
 fn no_debug_output_shows_a_secret() {
     let mut options = ApiOptions::new("http://127.0.0.1:1");
     options.auth = Auth::Basic("ce".to_owned(), secret());
@@ -121,12 +154,12 @@ fn refused_unresolved_silent_and_unencrypted_are_told_apart() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let (plain, _requests) = server("this is no tls");
-    let plain = plain.replace("http:", "https:");
+    let plain = dripping("220 this is no tls\r\n");
     for (base, cause) in [
         (format!("http://{silent}"), Cause::TIMEOUT),
         (format!("https://{silent}"), Cause::TIMEOUT),
         (format!("http://{closed}"), Cause::CONNECT),
+        (plain.replace("http:", "https:"), Cause::TLS),
         ("ftp://x".to_owned(), Cause::CONFIG),
         ("http://".to_owned(), Cause::CONFIG),
     ] {
@@ -141,8 +174,6 @@ fn refused_unresolved_silent_and_unencrypted_are_told_apart() {
         assert!(!error.to_string().contains("key"), "{error}");
         assert!(began.elapsed() < Duration::from_millis(300), "{error}");
     }
-    drop(plain);
-    drop(listener);
 }
 
 #[test]

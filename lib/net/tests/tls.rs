@@ -1,5 +1,7 @@
 //! TLS probes against servers of our own, on loopback, with certificates made for the occasion.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -12,7 +14,8 @@ use ce_net::{Deadline, NetError, Phase, Stream, TrustError, connect};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use tempfile::TempDir;
 
@@ -317,6 +320,35 @@ fn a_client_certificate_is_shown_to_a_server_that_asks() {
             handshake(open(echo(server.clone()), 5000), "www.test", &options).unwrap();
         let answer = stream.send(b"hi\n").and_then(|()| stream.read_line(10));
         assert_eq!(answer.is_ok(), passes, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_server_without_the_key_of_its_certificate_is_refused_even_unverified() {
+    #[derive(Debug)]
+    struct Thief(Arc<CertifiedKey>);
+    impl ResolvesServerCert for Thief {
+        fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
+    let (stolen, _) = self_signed(&["www.test"]).0;
+    let (_, own) = self_signed(&["www.test"]).0;
+    let own = ring::sign::any_supported_type(&own).unwrap();
+    let thief = Thief(Arc::new(CertifiedKey::new(stolen, own)));
+    for versions in [
+        &[&rustls::version::TLS12][..],
+        &[&rustls::version::TLS13][..],
+    ] {
+        let provider = Arc::new(ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(Thief(Arc::clone(&thief.0))));
+        let error = failure(echo(server), 5000);
+        assert_eq!(error.cause(), ce_record::Cause::TLS, "{error}");
+        assert!(error.to_string().contains("BadSignature"), "{error}");
     }
 }
 
