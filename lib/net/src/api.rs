@@ -15,7 +15,7 @@ use ureq::{Agent, Body, RequestBuilder, Timeout};
 use zeroize::Zeroizing;
 
 use crate::tls::Roots;
-use crate::{NetError, Phase, Secret};
+use crate::{Deadline, NetError, Phase, Secret};
 
 /// How to prove who we are.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +44,8 @@ pub struct ApiOptions {
     pub auth: Auth,
     /// How long one call may take, all of it.
     pub timeout: Duration,
+    /// When the last of several calls must be over.
+    pub deadline: Option<Deadline>,
     /// How many bytes of an answer are kept.
     pub limit_bytes: usize,
 }
@@ -58,6 +60,7 @@ impl ApiOptions {
             insecure: false,
             auth: Auth::None,
             timeout: Duration::from_secs(10),
+            deadline: None,
             limit_bytes: 1 << 20,
         }
     }
@@ -68,6 +71,8 @@ pub struct Api {
     base: String,
     agent: Agent,
     auth: Option<(HeaderName, HeaderValue)>,
+    timeout: Duration,
+    deadline: Option<Deadline>,
     limit_bytes: usize,
 }
 
@@ -123,7 +128,6 @@ impl Api {
             // A redirect of a POST is an address that somebody has to correct.
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .timeout_global(Some(options.timeout))
             .user_agent(concat!("ce/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
@@ -131,6 +135,8 @@ impl Api {
             base: base.to_owned(),
             agent,
             auth: header_of(&options.auth)?,
+            timeout: options.timeout,
+            deadline: options.deadline,
             limit_bytes: options.limit_bytes,
         })
     }
@@ -177,7 +183,11 @@ impl Api {
             "" => self.base.clone(),
             path => format!("{}/{path}", self.base),
         };
-        let request = request(&url);
+        let left = self
+            .deadline
+            .map(|deadline| deadline.remaining().unwrap_or(Duration::from_millis(1)));
+        let timeout = left.map_or(self.timeout, |left| left.min(self.timeout));
+        let request = request(&url).config().timeout_global(Some(timeout)).build();
         let request = match &self.auth {
             Some((name, value)) => request.header(name, value),
             None => request,

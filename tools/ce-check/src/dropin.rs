@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use ce_record::render::{NagiosOptions, nagios};
 use ce_record::{Finding, State};
-use clap::error::ErrorKind;
 use clap::Command;
+use clap::error::ErrorKind;
 
 use crate::check::{Check, Plugin};
 use crate::checks::CHECKS;

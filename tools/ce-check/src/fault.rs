@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use ce_cli::{ConfigError, Explain, FileError, ProgramError, SecretError};
+use ce_net::NetError;
 use ce_record::{Cause, CodecError, State};
 
 /// Why a check could not tell.
@@ -29,6 +30,9 @@ pub enum Fault {
     /// A program that was to be run.
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// Another machine.
+    #[error(transparent)]
+    Net(#[from] NetError),
     /// A stream of records.
     #[error(transparent)]
     Records(#[from] CodecError),
@@ -63,8 +67,17 @@ impl Fault {
     }
 
     /// What a record of this fault says: nothing could be told.
+    ///
+    /// Another machine that cannot be reached is what somebody must be told about, not a fault of ours.
     pub fn state(&self) -> State {
-        State::Unknown
+        match self {
+            Self::Net(error)
+                if !matches!(error, NetError::Config { .. } | NetError::File { .. }) =>
+            {
+                State::Critical
+            }
+            _ => State::Unknown,
+        }
     }
 }
 
@@ -76,6 +89,7 @@ impl Explain for Fault {
             Self::Config(error) => error.hint(),
             Self::Secret(error) => error.hint(),
             Self::Program(error) => error.hint(),
+            Self::Net(error) => error.hint(),
             Self::Records(_) | Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => {
                 None
             }
@@ -85,6 +99,7 @@ impl Explain for Fault {
     fn cause(&self) -> Cause {
         match self {
             Self::Program(error) => error.cause(),
+            Self::Net(error) => error.cause(),
             Self::Records(_) => Cause::CONTENT,
             Self::Usage { .. } | Self::Config(_) | Self::Secret(_) => Cause::CONFIG,
             Self::File(_) | Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => {

@@ -3,6 +3,7 @@
 mod list;
 mod render;
 mod run;
+mod submit;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use crate::TOOL;
 use crate::fault::Fault;
 
 /// Every command that is no check, sorted by name.
-pub(crate) static VERBS: &[&Verb] = &[&list::VERB, &render::VERB, &run::VERB];
+pub(crate) static VERBS: &[&Verb] = &[&list::VERB, &render::VERB, &run::VERB, &submit::VERB];
 
 /// The command of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Verb> {

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ce_cli::{Common, Explain};
+use ce_cli::Common;
+use ce_net::api::{ApiOptions, Auth};
+use ce_net::tls::Roots;
+use ce_net::{Deadline, NetError};
 use ce_record::render::NagiosOptions;
 use ce_record::{Cause, Finding, Record, State};
 use clap::{ArgGroup, Args};
 
 use super::{Act, Verb, render};
+use crate::context::Context;
 use crate::fault::Fault;
 use crate::runner;
 
@@ -21,7 +25,10 @@ mod passive;
 
 use passive::{Naming, Passive};
 
-pub(super) static VERB: Verb = Verb::new::<Submit>("submit", "Send records on stdin to Nagios, NRDP or Icinga 2");
+pub(super) static VERB: Verb = Verb::new::<Submit>(
+    "submit",
+    "Send records on stdin to Nagios, NRDP or Icinga 2",
+);
 
 /// Send records on stdin to Nagios, NRDP or Icinga 2, as passive results
 ///
@@ -87,7 +94,7 @@ trait Server {
     fn name(&self) -> String;
 
     /// Sends them in their order; a verdict for each.
-    fn send(&self, results: &[Passive], deadline: Instant) -> Vec<Result<(), Refusal>>;
+    fn send(&self, results: &[Passive]) -> Vec<Result<(), Refusal>>;
 }
 
 /// Why a result was not taken.
@@ -101,73 +108,119 @@ struct Refusal {
 
 impl Refusal {
     fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self { message: message.into(), cause, hint: None }
+        Self {
+            message: message.into(),
+            cause,
+            hint: None,
+        }
     }
 }
 
-impl<E: Explain> From<&E> for Refusal {
-    fn from(error: &E) -> Self {
-        Self { message: error.to_string(), cause: error.cause(), hint: error.hint() }
+impl From<&NetError> for Refusal {
+    fn from(error: &NetError) -> Self {
+        Self {
+            message: error.to_string(),
+            cause: error.cause(),
+            hint: error.hint(),
+        }
     }
 }
 
 impl Act for Submit {
     fn act(&self, common: &Common) -> Result<ExitCode, Fault> {
         let naming = Naming::new(&self.service, self.host_check.clone())?;
-        let server = self.server()?;
+        let context = runner::context(common);
+        let server = self.server(&context)?;
         let (mut records, read_state) = render::read(io::stdin().lock())?;
         if self.only_problems {
             records.retain(|record| record.state != State::Ok);
         }
-        let context = runner::context(common);
         let started = Instant::now();
         let options = NagiosOptions::default();
-        let results: Vec<Passive> = records.iter().map(|record| Passive::new(record, &naming, &options)).collect();
-        let verdicts = server.send(&results, context.deadline);
+        let results: Vec<Passive> = records
+            .iter()
+            .map(|record| Passive::new(record, &naming, &options))
+            .collect();
+        let verdicts = server.send(&results);
         let findings: Vec<Finding> = results
             .iter()
             .zip(&records)
             .zip(verdicts)
             .map(|((result, record), verdict)| say(&*server, result, record, verdict))
             .collect();
-        let state = findings.iter().map(|finding| finding.state).fold(read_state, State::max);
+        let state = findings
+            .iter()
+            .map(|finding| finding.state)
+            .fold(read_state, State::max);
         let said = runner::stamp("submit", findings, &context, started.elapsed());
         Ok(runner::finish(ce_cli::emit(common, &said), state))
     }
 }
 
 /// The result of one record.
-fn say(server: &dyn Server, result: &Passive, record: &Record, verdict: Result<(), Refusal>) -> Finding {
+fn say(
+    server: &dyn Server,
+    result: &Passive,
+    record: &Record,
+    verdict: Result<(), Refusal>,
+) -> Finding {
     let what = result.describe();
     let finding = match verdict {
         Ok(()) => Finding::new(State::Ok, format!("{what} sent to {}", server.name())),
         Err(refusal) => {
-            let finding = Finding::new(State::Critical, format!("{what} not taken by {}: {refusal}", server.name()))
-                .cause(refusal.cause);
+            let finding = Finding::new(
+                State::Critical,
+                format!("{what} not taken by {}: {refusal}", server.name()),
+            )
+            .cause(refusal.cause);
             match refusal.hint {
                 Some(hint) => finding.detail(format!("hint: {hint}")),
                 None => finding,
             }
         }
     };
-    finding.object(record.key().to_string()).data("record", record.id.as_str())
+    finding
+        .object(record.key().to_string())
+        .data("record", record.id.as_str())
 }
 
 impl Submit {
-    fn server(&self) -> Result<Box<dyn Server>, Fault> {
-        let secret = |file: &Option<String>| ce_cli::Secret::load(file.as_deref().unwrap_or_default());
+    fn api(&self, url: &str, context: &Context) -> ApiOptions {
+        ApiOptions {
+            roots: self.ca_file.clone().map_or(Roots::System, Roots::File),
+            timeout: context.timeout,
+            deadline: Some(Deadline::at(context.deadline)),
+            ..ApiOptions::new(url)
+        }
+    }
+
+    fn server(&self, context: &Context) -> Result<Box<dyn Server>, Fault> {
+        let secret =
+            |file: &Option<String>| ce_cli::Secret::load(file.as_deref().unwrap_or_default());
         if let Some(fifo) = &self.nagios {
-            return Ok(Box::new(nagios::Fifo(fifo.clone())));
+            return Ok(Box::new(nagios::Fifo {
+                path: fifo.clone(),
+                deadline: context.deadline,
+            }));
         }
         if let Some(folder) = &self.nagios_spool {
             return Ok(Box::new(nagios::Spool(folder.clone())));
         }
         if let Some(url) = &self.nrdp {
-            return Ok(Box::new(nrdp::Nrdp::new(url, secret(&self.token_file)?, self.ca_file.clone())?));
+            return Ok(Box::new(nrdp::Nrdp::new(
+                self.api(url, context),
+                secret(&self.token_file)?,
+            )?));
         }
         match (&self.icinga, &self.user) {
             (Some(url), Some(user)) => {
-                Ok(Box::new(icinga::Icinga::new(url, user, &secret(&self.password_file)?, self.ca_file.clone())?))
+                let password =
+                    ce_net::Secret::new(secret(&self.password_file)?.expose().to_owned());
+                let auth = Auth::Basic(user.clone(), password);
+                Ok(Box::new(icinga::Icinga::new(&ApiOptions {
+                    auth,
+                    ..self.api(url, context)
+                })?))
             }
             _ => Err(Fault::usage("no server is named")),
         }

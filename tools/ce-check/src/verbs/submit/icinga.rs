@@ -1,10 +1,6 @@
 //! Icinga 2: its API's process-check-result action.
 
-use std::path::PathBuf;
-use std::time::Instant;
-
-use ce_cli::Secret;
-use ce_net::{Api, Deadline};
+use ce_net::api::{Api, ApiOptions};
 use ce_record::Cause;
 use serde_json::{Value, json};
 
@@ -19,9 +15,11 @@ pub(super) struct Icinga {
 }
 
 impl Icinga {
-    pub(super) fn new(url: &str, user: &str, password: &Secret, ca_file: Option<PathBuf>) -> Result<Self, Fault> {
-        let api = Api::new(url, ca_file)?.basic_auth(user, password.expose());
-        Ok(Self { url: url.to_owned(), api })
+    pub(super) fn new(options: &ApiOptions) -> Result<Self, Fault> {
+        Ok(Self {
+            url: options.base.clone(),
+            api: Api::new(options)?,
+        })
     }
 }
 
@@ -31,15 +29,18 @@ impl Server for Icinga {
     }
 
     /// One request each, for that is how the API takes them. A server that does not answer is not asked again.
-    fn send(&self, results: &[Passive], deadline: Instant) -> Vec<Result<(), Refusal>> {
+    fn send(&self, results: &[Passive]) -> Vec<Result<(), Refusal>> {
         let mut gone: Option<Refusal> = None;
         let one = |result: &Passive| {
             if let Some(refusal) = &gone {
                 return Err(refusal.clone());
             }
-            let body = request(result);
-            match self.api.post_json("v1/actions/process-check-result", &body, Deadline::at(deadline)) {
-                Ok(response) => judge(response.status, &response.body),
+            let body = request(result).to_string();
+            match self
+                .api
+                .post_json("v1/actions/process-check-result", body.as_bytes())
+            {
+                Ok(response) => judge(response.status, &String::from_utf8_lossy(&response.body)),
                 Err(error) => {
                     let refusal = Refusal::from(&error);
                     gone = Some(refusal.clone());
@@ -53,7 +54,11 @@ impl Server for Icinga {
 
 /// Names are handed over as variables of the filter: nothing in them can be taken for an expression.
 fn request(result: &Passive) -> Value {
-    let code = if result.service.is_some() { result.code } else { u8::from(result.code >= 2) };
+    let code = if result.service.is_some() {
+        result.code
+    } else {
+        u8::from(result.code >= 2)
+    };
     let mut body = json!({
         "type": if result.service.is_some() { "Service" } else { "Host" },
         "filter": if result.service.is_some() { "host.name==ce_host && service.name==ce_service" } else { "host.name==ce_host" },
@@ -74,22 +79,45 @@ fn request(result: &Passive) -> Value {
 /// HTTP 200 still leaves each result with a code of its own; 404 is a service that Icinga does not know.
 fn judge(status: u16, body: &str) -> Result<(), Refusal> {
     let answer: Value = serde_json::from_str(body).unwrap_or_default();
-    let words = |value: &Value| value["status"].as_str().unwrap_or("no reason given").to_owned();
+    let words = |value: &Value| {
+        value["status"]
+            .as_str()
+            .unwrap_or("no reason given")
+            .to_owned()
+    };
     match status {
         200 => {}
         401 => return Err(Refusal::new(Cause::AUTH, "user or password is wrong")),
         403 => return Err(Refusal::new(Cause::AUTH, words(&answer))),
         404 => {
             let hint = Some("name the service there as --service does, or create it".to_owned());
-            return Err(Refusal { message: "it has no such host or service".to_owned(), cause: Cause::CONFIG, hint });
+            return Err(Refusal {
+                message: "it has no such host or service".to_owned(),
+                cause: Cause::CONFIG,
+                hint,
+            });
         }
-        _ => return Err(Refusal::new(Cause::CONTENT, format!("HTTP status {status}: {}", words(&answer)))),
+        _ => {
+            return Err(Refusal::new(
+                Cause::CONTENT,
+                format!("HTTP status {status}: {}", words(&answer)),
+            ));
+        }
     }
-    let results = answer["results"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let results = answer["results"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     if results.is_empty() {
-        return Err(Refusal::new(Cause::CONTENT, "its answer has no result: is this the address of the API?"));
+        return Err(Refusal::new(
+            Cause::CONTENT,
+            "its answer has no result: is this the address of the API?",
+        ));
     }
-    match results.iter().find(|result| result["code"].as_f64() != Some(200.0)) {
+    match results
+        .iter()
+        .find(|result| result["code"].as_f64() != Some(200.0))
+    {
         Some(result) => Err(Refusal::new(Cause::CONTENT, words(result))),
         None => Ok(()),
     }
@@ -102,14 +130,41 @@ mod tests {
     #[test]
     fn a_result_counts_only_by_its_own_code() {
         for (status, body, said) in [
-            (200, r#"{"results":[{"code":200.0,"status":"Successfully processed"}]}"#, None),
-            (200, r#"{"results":[{"code":409,"status":"Newer result"}]}"#, Some("Newer result")),
-            (200, r#"{"results":[]}"#, Some("its answer has no result: is this the address of the API?")),
-            (404, r#"{"error":404,"status":"No objects found."}"#, Some("it has no such host or service")),
+            (
+                200,
+                r#"{"results":[{"code":200.0,"status":"Successfully processed"}]}"#,
+                None,
+            ),
+            (
+                200,
+                r#"{"results":[{"code":409,"status":"Newer result"}]}"#,
+                Some("Newer result"),
+            ),
+            (
+                200,
+                r#"{"results":[]}"#,
+                Some("its answer has no result: is this the address of the API?"),
+            ),
+            (
+                404,
+                r#"{"error":404,"status":"No objects found."}"#,
+                Some("it has no such host or service"),
+            ),
             (401, "<h1>Unauthorized", Some("user or password is wrong")),
-            (503, r#"{"status":"reloading"}"#, Some("HTTP status 503: reloading")),
+            (
+                503,
+                r#"{"status":"reloading"}"#,
+                Some("HTTP status 503: reloading"),
+            ),
         ] {
-            assert_eq!(judge(status, body).err().map(|refusal| refusal.message).as_deref(), said, "{body}");
+            assert_eq!(
+                judge(status, body)
+                    .err()
+                    .map(|refusal| refusal.message)
+                    .as_deref(),
+                said,
+                "{body}"
+            );
         }
     }
 }

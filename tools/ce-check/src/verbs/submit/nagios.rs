@@ -17,17 +17,23 @@ use super::{Refusal, Server};
 const ATOMIC_BYTES: usize = 4096;
 
 /// The external command file.
-pub(super) struct Fifo(pub(super) PathBuf);
+pub(super) struct Fifo {
+    pub(super) path: PathBuf,
+    pub(super) deadline: Instant,
+}
 
 impl Server for Fifo {
     fn name(&self) -> String {
-        format!("Nagios at '{}'", self.0.display())
+        format!("Nagios at '{}'", self.path.display())
     }
 
-    fn send(&self, results: &[Passive], deadline: Instant) -> Vec<Result<(), Refusal>> {
+    fn send(&self, results: &[Passive]) -> Vec<Result<(), Refusal>> {
         match self.open() {
             Err(refusal) => results.iter().map(|_| Err(refusal.clone())).collect(),
-            Ok(mut fifo) => results.iter().map(|result| write_patiently(&mut fifo, &command(result), deadline)).collect(),
+            Ok(mut fifo) => results
+                .iter()
+                .map(|result| write_patiently(&mut fifo, &command(result), self.deadline))
+                .collect(),
         }
     }
 }
@@ -36,21 +42,31 @@ impl Fifo {
     /// Without waiting for a reader: a Nagios that is down is told at once instead of hanging for ever.
     fn open(&self) -> Result<File, Refusal> {
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-        let file = OpenOptions::new().write(true).custom_flags(flags).open(&self.0).map_err(|error| {
-            let message = match error.kind() {
-                io::ErrorKind::NotFound => "it is not there".to_owned(),
-                io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-                _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
-                    "nobody reads it".to_owned()
+        let file = OpenOptions::new()
+            .write(true)
+            .custom_flags(flags)
+            .open(&self.path)
+            .map_err(|error| {
+                let message = match error.kind() {
+                    io::ErrorKind::NotFound => "it is not there".to_owned(),
+                    io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+                    _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+                        "nobody reads it".to_owned()
+                    }
+                    _ => error.to_string(),
+                };
+                let hint = match error.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        "run it as a member of the group that the file belongs to"
+                    }
+                    _ => "is Nagios running, with check_external_commands=1?",
+                };
+                Refusal {
+                    message,
+                    cause: Cause::CONNECT,
+                    hint: Some(hint.to_owned()),
                 }
-                _ => error.to_string(),
-            };
-            let hint = match error.kind() {
-                io::ErrorKind::PermissionDenied => "run it as a member of the group that the file belongs to",
-                _ => "is Nagios running, with check_external_commands=1?",
-            };
-            Refusal { message, cause: Cause::CONNECT, hint: Some(hint.to_owned()) }
-        })?;
+            })?;
         match file.metadata() {
             Ok(metadata) if metadata.file_type().is_fifo() => Ok(file),
             _ => Err(Refusal::new(Cause::CONFIG, "it is not a FIFO")),
@@ -63,12 +79,22 @@ fn write_patiently(fifo: &mut File, command: &str, deadline: Instant) -> Result<
     loop {
         match fifo.write(command.as_bytes()) {
             Ok(written) if written == command.len() => return Ok(()),
-            Ok(_) => return Err(Refusal::new(Cause::INTERNAL, "only a part of it could be written")),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline => {
+            Ok(_) => {
+                return Err(Refusal::new(
+                    Cause::INTERNAL,
+                    "only a part of it could be written",
+                ));
+            }
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline =>
+            {
                 std::thread::sleep(Duration::from_millis(5));
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(Refusal::new(Cause::TIMEOUT, "its command file is full and nobody reads it"));
+                return Err(Refusal::new(
+                    Cause::TIMEOUT,
+                    "its command file is full and nobody reads it",
+                ));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Refusal::new(Cause::CONNECT, error.to_string())),
@@ -80,12 +106,23 @@ fn write_patiently(fifo: &mut File, command: &str, deadline: Instant) -> Result<
 fn command(result: &Passive) -> String {
     let mut line = match &result.service {
         Some(service) => {
-            format!("[{}] PROCESS_SERVICE_CHECK_RESULT;{};{service};{};", result.time, result.host, result.code)
+            format!(
+                "[{}] PROCESS_SERVICE_CHECK_RESULT;{};{service};{};",
+                result.time, result.host, result.code
+            )
         }
-        None => format!("[{}] PROCESS_HOST_CHECK_RESULT;{};{};", result.time, result.host, host_code(result.code)),
+        None => format!(
+            "[{}] PROCESS_HOST_CHECK_RESULT;{};{};",
+            result.time,
+            result.host,
+            host_code(result.code)
+        ),
     };
     let output = escape(&result.output);
-    line.push_str(cut(&output, ATOMIC_BYTES - 1 - line.len().min(ATOMIC_BYTES - 1)));
+    line.push_str(cut(
+        &output,
+        ATOMIC_BYTES - 1 - line.len().min(ATOMIC_BYTES - 1),
+    ));
     line.push('\n');
     line
 }
@@ -109,7 +146,11 @@ fn cut(text: &str, limit: usize) -> &str {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let backslashes = text[..end].bytes().rev().take_while(|byte| *byte == b'\\').count();
+    let backslashes = text[..end]
+        .bytes()
+        .rev()
+        .take_while(|byte| *byte == b'\\')
+        .count();
     &text[..end - backslashes % 2]
 }
 
@@ -121,7 +162,7 @@ impl Server for Spool {
         format!("Nagios' folder '{}'", self.0.display())
     }
 
-    fn send(&self, results: &[Passive], _: Instant) -> Vec<Result<(), Refusal>> {
+    fn send(&self, results: &[Passive]) -> Vec<Result<(), Refusal>> {
         if !self.0.is_dir() {
             let refusal = Refusal::new(Cause::CONFIG, "it is not a folder");
             return results.iter().map(|_| Err(refusal.clone())).collect();
@@ -137,11 +178,18 @@ impl Spool {
         let contents = spool_file(result);
         for _ in 0..100 {
             let path = self.0.join(format!("c{}", random_suffix()));
-            match OpenOptions::new().write(true).create_new(true).mode(0o640).open(&path) {
+            match OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o640)
+                .open(&path)
+            {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(refuse(error)),
                 Ok(mut file) => {
-                    let written = file.write_all(contents.as_bytes()).and_then(|()| file.sync_all());
+                    let written = file
+                        .write_all(contents.as_bytes())
+                        .and_then(|()| file.sync_all());
                     let ok = written.and_then(|()| File::create_new(path.with_extension("ok")));
                     return ok.map(|_| ()).map_err(|error| {
                         let _ = std::fs::remove_file(&path);
@@ -150,7 +198,10 @@ impl Spool {
                 }
             }
         }
-        Err(Refusal::new(Cause::SYSTEM, "no free file name was found in it"))
+        Err(Refusal::new(
+            Cause::SYSTEM,
+            "no free file name was found in it",
+        ))
     }
 }
 
@@ -166,7 +217,11 @@ fn spool_file(result: &Passive) -> String {
     if let Some(service) = &result.service {
         let _ = writeln!(text, "service_description={service}");
     }
-    let code = if result.service.is_some() { result.code } else { host_code(result.code) };
+    let code = if result.service.is_some() {
+        result.code
+    } else {
+        host_code(result.code)
+    };
     let _ = write!(
         text,
         "check_type=1\ncheck_options=0\nscheduled_check=0\nreschedule_check=0\nlatency=0.0\n\
@@ -201,17 +256,30 @@ mod tests {
             command(&result("CRITICAL: C:\\ full | a=1\nmore")),
             "[1700000000] PROCESS_SERVICE_CHECK_RESULT;web1;disk /var;2;CRITICAL: C:\\\\ full | a=1\\nmore\n"
         );
-        let host = Passive { service: None, ..result("down") };
-        assert_eq!(command(&host), "[1700000000] PROCESS_HOST_CHECK_RESULT;web1;1;down\n");
+        let host = Passive {
+            service: None,
+            ..result("down")
+        };
+        assert_eq!(
+            command(&host),
+            "[1700000000] PROCESS_HOST_CHECK_RESULT;web1;1;down\n"
+        );
     }
 
     #[test]
     fn a_long_command_is_cut_to_what_arrives_in_one_piece() {
         for filler in ["x", "\\", "ü", "\n"] {
             let line = command(&result(&filler.repeat(9000)));
-            assert!(line.len() <= ATOMIC_BYTES && line.len() > ATOMIC_BYTES - 5, "{}", line.len());
+            assert!(
+                line.len() <= ATOMIC_BYTES && line.len() > ATOMIC_BYTES - 5,
+                "{}",
+                line.len()
+            );
             let body = line.trim_end_matches('\n');
-            assert_eq!(body.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2, 0);
+            assert_eq!(
+                body.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2,
+                0
+            );
         }
     }
 
@@ -221,7 +289,16 @@ mod tests {
         let plain = folder.path().join("plain");
         std::fs::write(&plain, "").unwrap();
         let soon = Instant::now() + Duration::from_secs(1);
-        let refusal = |path: PathBuf| Fifo(path).send(&[result("x")], soon).remove(0).unwrap_err().message;
+        let refusal = |path: PathBuf| {
+            Fifo {
+                path,
+                deadline: soon,
+            }
+            .send(&[result("x")])
+            .remove(0)
+            .unwrap_err()
+            .message
+        };
         assert_eq!(refusal(plain), "it is not a FIFO");
         assert_eq!(refusal(folder.path().join("none")), "it is not there");
     }

@@ -1,10 +1,7 @@
 //! NRDP: Nagios' HTTP front door for passive results.
 
-use std::path::PathBuf;
-use std::time::Instant;
-
 use ce_cli::Secret;
-use ce_net::{Api, Deadline};
+use ce_net::api::{Api, ApiOptions};
 use ce_record::Cause;
 use serde_json::{Value, json};
 
@@ -23,8 +20,12 @@ pub(super) struct Nrdp {
 }
 
 impl Nrdp {
-    pub(super) fn new(url: &str, token: Secret, ca_file: Option<PathBuf>) -> Result<Self, Fault> {
-        Ok(Self { url: url.to_owned(), token, api: Api::new(url, ca_file)? })
+    pub(super) fn new(options: ApiOptions, token: Secret) -> Result<Self, Fault> {
+        Ok(Self {
+            api: Api::new(&options)?,
+            url: options.base,
+            token,
+        })
     }
 }
 
@@ -33,20 +34,35 @@ impl Server for Nrdp {
         format!("NRDP at {}", self.url)
     }
 
-    fn send(&self, results: &[Passive], deadline: Instant) -> Vec<Result<(), Refusal>> {
-        results.chunks(BATCH).flat_map(|batch| {
-            let verdict = self.send_batch(batch, deadline);
-            batch.iter().map(move |_| verdict.clone())
-        }).collect()
+    fn send(&self, results: &[Passive]) -> Vec<Result<(), Refusal>> {
+        results
+            .chunks(BATCH)
+            .flat_map(|batch| {
+                let verdict = self.send_batch(batch);
+                batch.iter().map(move |_| verdict.clone())
+            })
+            .collect()
     }
 }
 
 impl Nrdp {
-    fn send_batch(&self, batch: &[Passive], deadline: Instant) -> Result<(), Refusal> {
-        let data = json!({ "checkresults": batch.iter().map(check_result).collect::<Vec<_>>() }).to_string();
-        let form = [("token", self.token.expose()), ("cmd", "submitcheck"), ("json", data.as_str()), ("JSONDATA", data.as_str())];
-        let response = self.api.post_form("", &form, Deadline::at(deadline)).map_err(|error| Refusal::from(&error))?;
-        judge(response.status, &response.body, batch.len())
+    fn send_batch(&self, batch: &[Passive]) -> Result<(), Refusal> {
+        let data = json!({ "checkresults": batch.iter().map(check_result).collect::<Vec<_>>() })
+            .to_string();
+        let form = [
+            ("token", self.token.expose()),
+            ("cmd", "submitcheck"),
+            ("JSONDATA", data.as_str()),
+        ];
+        let response = self
+            .api
+            .post_form("", &form)
+            .map_err(|error| Refusal::from(&error))?;
+        judge(
+            response.status,
+            &String::from_utf8_lossy(&response.body),
+            batch.len(),
+        )
     }
 }
 
@@ -67,24 +83,41 @@ fn check_result(result: &Passive) -> Value {
 /// NRDP answers 200 whatever happened; its own status is 0 when the results were taken.
 fn judge(status: u16, body: &str, count: usize) -> Result<(), Refusal> {
     if status != 200 {
-        let cause = if matches!(status, 401 | 403) { Cause::AUTH } else { Cause::CONTENT };
+        let cause = if matches!(status, 401 | 403) {
+            Cause::AUTH
+        } else {
+            Cause::CONTENT
+        };
         return Err(Refusal::new(cause, format!("HTTP status {status}")));
     }
-    let answer: Value = serde_json::from_str(body)
-        .map_err(|_| Refusal::new(Cause::CONTENT, "its answer is no JSON: is this the address of NRDP?"))?;
+    let answer: Value = serde_json::from_str(body).map_err(|_| {
+        Refusal::new(
+            Cause::CONTENT,
+            "its answer is no JSON: is this the address of NRDP?",
+        )
+    })?;
     let result = &answer["result"];
     let message = result["message"].as_str().unwrap_or("no message");
     match &result["status"] {
         Value::Number(number) if number.as_i64() == Some(0) => {}
         Value::String(text) if text == "0" => {}
         _ => {
-            let cause = if message.to_ascii_lowercase().contains("token") { Cause::AUTH } else { Cause::CONTENT };
+            let cause = if message.to_ascii_lowercase().contains("token") {
+                Cause::AUTH
+            } else {
+                Cause::CONTENT
+            };
             return Err(Refusal::new(cause, message));
         }
     }
-    let processed = result["meta"]["output"].as_str().and_then(|text| text.split_ascii_whitespace().next()?.parse::<usize>().ok());
+    let processed = result["meta"]["output"]
+        .as_str()
+        .and_then(|text| text.split_ascii_whitespace().next()?.parse::<usize>().ok());
     match processed {
-        Some(taken) if taken < count => Err(Refusal::new(Cause::CONTENT, format!("it took {taken} of {count} results"))),
+        Some(taken) if taken < count => Err(Refusal::new(
+            Cause::CONTENT,
+            format!("it took {taken} of {count} results"),
+        )),
         _ => Ok(()),
     }
 }
@@ -96,14 +129,37 @@ mod tests {
     #[test]
     fn only_status_0_with_all_results_taken_counts() {
         for (status, body, said) in [
-            (200, r#"{"result":{"status":0,"message":"OK","meta":{"output":"2 checks processed."}}}"#, None),
+            (
+                200,
+                r#"{"result":{"status":0,"message":"OK","meta":{"output":"2 checks processed."}}}"#,
+                None,
+            ),
             (200, r#"{"result":{"status":"0","message":"OK"}}"#, None),
-            (200, r#"{"result":{"status":0,"message":"OK","meta":{"output":"1 checks processed."}}}"#, Some("it took 1 of 2 results")),
-            (200, r#"{"result":{"status":-1,"message":"BAD TOKEN"}}"#, Some("BAD TOKEN")),
-            (200, "<html>", Some("its answer is no JSON: is this the address of NRDP?")),
+            (
+                200,
+                r#"{"result":{"status":0,"message":"OK","meta":{"output":"1 checks processed."}}}"#,
+                Some("it took 1 of 2 results"),
+            ),
+            (
+                200,
+                r#"{"result":{"status":-1,"message":"BAD TOKEN"}}"#,
+                Some("BAD TOKEN"),
+            ),
+            (
+                200,
+                "<html>",
+                Some("its answer is no JSON: is this the address of NRDP?"),
+            ),
             (500, "", Some("HTTP status 500")),
         ] {
-            assert_eq!(judge(status, body, 2).err().map(|refusal| refusal.message).as_deref(), said, "{body}");
+            assert_eq!(
+                judge(status, body, 2)
+                    .err()
+                    .map(|refusal| refusal.message)
+                    .as_deref(),
+                said,
+                "{body}"
+            );
         }
     }
 }

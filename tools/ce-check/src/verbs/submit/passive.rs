@@ -1,7 +1,7 @@
 //! A record as a passive check result: whose it is, its code, its output.
 
-use ce_record::render::{self, NagiosOptions};
 use ce_record::Record;
+use ce_record::render::{self, NagiosOptions};
 
 use crate::fault::Fault;
 
@@ -15,14 +15,19 @@ pub(super) struct Naming {
 impl Naming {
     /// With this template for services; records of `host_check` are the host's own.
     pub(super) fn new(service: &str, host_check: Option<String>) -> Result<Self, Fault> {
-        let rest = ["{check}", "{object}", "{host}"].iter().fold(service.to_owned(), |text, name| text.replace(name, ""));
+        let rest = ["{check}", "{object}", "{host}"]
+            .iter()
+            .fold(service.to_owned(), |text, name| text.replace(name, ""));
         if rest.contains(['{', '}']) {
             return Err(Fault::Usage {
                 message: format!("--service '{service}' has a name in braces that is not known"),
                 hint: Some("{check}, {object} and {host} are".to_owned()),
             });
         }
-        Ok(Self { service: service.to_owned(), host_check })
+        Ok(Self {
+            service: service.to_owned(),
+            host_check,
+        })
     }
 
     /// The service of a record; `None` when it is the host's own.
