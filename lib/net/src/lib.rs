@@ -1,7 +1,7 @@
 //! Reaching other machines, each wait of it within a deadline.
 //!
 //! A probe goes name by name through the phases that a person wants told apart: [`resolve`], [`connect`], [`tls`],
-//! then [`stream`] for what is said. Each returns a [`NetError`] that names its object, its cause in a record and
+//! then [`Stream`] for what is said. Each returns a [`NetError`] that names its object, its cause in a record and
 //! whether a retry can help. [`api`] is for calls where only the answer counts.
 //!
 //! ```no_run

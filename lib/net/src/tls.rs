@@ -306,3 +306,42 @@ pub(crate) fn hint(error: &rustls::Error) -> Option<String> {
     };
     Some(hint.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_that_differ_only_in_what_they_trust_share_one_configuration() {
+        let full = TlsOptions::default();
+        let other = TlsOptions {
+            verify: Verify::Chain,
+            roots: Roots::File("/etc/other.pem".into()),
+            ..TlsOptions::default()
+        };
+        let newest = TlsOptions {
+            min: TlsVersion::V1_3,
+            ..TlsOptions::default()
+        };
+        assert!(Arc::ptr_eq(
+            &config(&full).unwrap(),
+            &config(&other).unwrap()
+        ));
+        assert!(!Arc::ptr_eq(
+            &config(&full).unwrap(),
+            &config(&newest).unwrap()
+        ));
+    }
+
+    #[test]
+    fn a_name_may_be_an_address_in_brackets_or_end_in_a_dot() {
+        for (text, name) in [
+            ("www.example.org.", "www.example.org"),
+            ("[::1]", "::1"),
+            ("192.0.2.1", "192.0.2.1"),
+        ] {
+            assert_eq!(parse_name(text).unwrap().to_str(), name);
+        }
+        assert!(parse_name("").is_err() && parse_name("a b").is_err());
+    }
+}
