@@ -2,6 +2,7 @@
 
 mod completions;
 mod man;
+mod nagios;
 mod schema;
 
 use std::io;
@@ -26,6 +27,7 @@ fn files() -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = man::pages();
     files.extend(completions::scripts());
     files.push(schema::of_check());
+    files.push(nagios::commands());
     files
 }
 

@@ -195,15 +195,15 @@ fn options(page: &mut Page, command: &Command) {
                 .iter()
                 .map(|alias| format!("--{alias}")),
         );
-        let values: Vec<String> = match argument.get_action() {
-            action if action.takes_values() => argument
-                .get_value_names()
-                .unwrap_or_default()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            _ => Vec::new(),
-        };
+        let takes_value = argument
+            .get_num_args()
+            .is_none_or(|range| range.takes_values())
+            && argument.get_action().takes_values();
+        let names_of_values = argument
+            .get_value_names()
+            .filter(|_| takes_value)
+            .unwrap_or_default();
+        let values: Vec<String> = names_of_values.iter().map(ToString::to_string).collect();
         let term = format!("{} {}", names.join(", "), values.join(" "));
         let mut help = argument
             .get_long_help()

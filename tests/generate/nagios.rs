@@ -1,0 +1,56 @@
+//! Command definitions for Nagios: one for each check.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use ce_check::{CHECKS, Group};
+
+const HEAD: &str = "\
+# ce-check under Nagios: a command for each check, and a template for results that are sent in.
+#
+#   define service {
+#       use                  generic-service
+#       host_name            web1
+#       service_description  disk
+#       check_command        ce_disk!-w 15% -c 5%
+#   }
+#
+# Commands for the network put -H $HOSTADDRESS$ in front of the arguments.
+
+define command {
+    command_name  ce_check
+    command_line  /usr/bin/ce-check $ARG1$ --format nagios
+}
+
+define service {
+    name                    ce-passive
+    active_checks_enabled   0
+    passive_checks_enabled  1
+    check_freshness         1
+    freshness_threshold     900
+    check_command           ce_check!exec -- /usr/lib/nagios/plugins/check_dummy 3 'no result was sent in'
+    max_check_attempts      1
+    check_interval          5
+    retry_interval          1
+    check_period            24x7
+    register                0
+}
+";
+
+/// `packaging/nagios/ce.cfg`.
+pub(crate) fn commands() -> (PathBuf, Vec<u8>) {
+    let mut text = HEAD.to_owned();
+    for check in CHECKS.iter().filter(|check| check.group != Group::Join) {
+        let target = if check.group == Group::Network {
+            " -H $HOSTADDRESS$"
+        } else {
+            ""
+        };
+        let _ = write!(
+            text,
+            "\ndefine command {{\n    command_name  ce_{0}\n    command_line  /usr/bin/ce-check {0} --format nagios{target} $ARG1$\n}}\n",
+            check.name
+        );
+    }
+    (PathBuf::from("packaging/nagios/ce.cfg"), text.into_bytes())
+}
