@@ -1,1 +1,12 @@
-//! Whole-program tests of ce-check.
+//! ce-check as its users meet it: the built program, real servers, exact exit codes.
+
+mod contract;
+mod dropin;
+mod examples;
+mod hang;
+mod munin;
+mod nagios;
+mod prometheus;
+mod run;
+mod schema;
+mod submit;
