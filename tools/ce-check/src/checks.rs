@@ -2,11 +2,12 @@
 
 mod disk;
 mod load;
+mod procs;
 
 use crate::check::Check;
 
 /// Every check, sorted by name.
-pub static CHECKS: &[&Check] = &[&disk::CHECK, &load::CHECK];
+pub static CHECKS: &[&Check] = &[&disk::CHECK, &load::CHECK, &procs::CHECK];
 
 /// The check of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Check> {

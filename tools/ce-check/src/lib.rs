@@ -9,8 +9,10 @@ mod kept;
 mod limits;
 mod mounts;
 mod probe;
+mod processes;
 mod root;
 mod runner;
+mod size;
 mod verbs;
 
 use std::ffi::OsString;
