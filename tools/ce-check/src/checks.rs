@@ -2,12 +2,20 @@
 
 mod disk;
 mod load;
+mod memory;
 mod procs;
+mod uptime;
 
 use crate::check::Check;
 
 /// Every check, sorted by name.
-pub static CHECKS: &[&Check] = &[&disk::CHECK, &load::CHECK, &procs::CHECK];
+pub static CHECKS: &[&Check] = &[
+    &disk::CHECK,
+    &load::CHECK,
+    &memory::CHECK,
+    &procs::CHECK,
+    &uptime::CHECK,
+];
 
 /// The check of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Check> {
