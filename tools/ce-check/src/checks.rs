@@ -1,19 +1,25 @@
 //! The table of checks: one line each, sorted by name.
 
+mod cpu;
 mod disk;
 mod load;
 mod memory;
+mod pressure;
 mod procs;
+mod swap;
 mod uptime;
 
 use crate::check::Check;
 
 /// Every check, sorted by name.
 pub static CHECKS: &[&Check] = &[
+    &cpu::CHECK,
     &disk::CHECK,
     &load::CHECK,
     &memory::CHECK,
+    &pressure::CHECK,
     &procs::CHECK,
+    &swap::CHECK,
     &uptime::CHECK,
 ];
 

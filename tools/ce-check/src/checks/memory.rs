@@ -369,6 +369,9 @@ impl Memory {
         if let Some(Err(why)) = &facts.new_oom_kills {
             finding = finding.detail(format!("OOM kills cannot be told: {why}"));
             finding.summary.push_str(", but OOM kills cannot be told");
+            if state == State::Unknown {
+                finding.cause = Some(Cause::SYSTEM);
+            }
         }
         for (comm, pid, held) in &facts.largest {
             finding = finding.detail(format!("{comm} ({pid}) holds {}", bytes(*held)));

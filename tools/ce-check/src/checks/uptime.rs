@@ -66,7 +66,7 @@ fn time_range(text: &str) -> Result<Range, String> {
     };
     format!("{mark}{seconds}")
         .parse()
-        .map_err(|error: ce_record::RangeError| format!("{}, in seconds", error))
+        .map_err(|error: ce_record::RangeError| format!("{error}, in seconds"))
 }
 
 impl Observe for Uptime {
@@ -93,10 +93,10 @@ impl Uptime {
         let seconds = whole.as_secs() as f64;
         let thresholds = self.thresholds();
         let state = thresholds.judge(seconds);
-        let booted = now
-            .checked_sub(whole)
-            .ok()
-            .and_then(|booted| Timestamp::from_second(booted.as_second()).ok());
+        // Rounded, so that it does not flicker from run to run.
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
+        let booted_s = (now.as_millisecond() as f64 / 1000.0 - uptime_s).round() as i64;
+        let booted = Timestamp::from_second(booted_s).ok();
         let mut summary = format!("up {}", duration(whole));
         if let Some(booted) = booted {
             summary.push_str(&format!(", since {booted}"));
