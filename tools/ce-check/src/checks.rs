@@ -1,11 +1,14 @@
 //! The table of checks: one line each, sorted by name.
 
+mod conntrack;
 mod cpu;
 mod disk;
+mod fds;
 mod load;
 mod memory;
 mod pressure;
 mod procs;
+mod reboot;
 mod swap;
 mod uptime;
 
@@ -13,12 +16,15 @@ use crate::check::Check;
 
 /// Every check, sorted by name.
 pub static CHECKS: &[&Check] = &[
+    &conntrack::CHECK,
     &cpu::CHECK,
     &disk::CHECK,
+    &fds::CHECK,
     &load::CHECK,
     &memory::CHECK,
     &pressure::CHECK,
     &procs::CHECK,
+    &reboot::CHECK,
     &swap::CHECK,
     &uptime::CHECK,
 ];

@@ -16,6 +16,7 @@ mod root;
 mod runner;
 mod size;
 mod verbs;
+mod versions;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -34,7 +34,8 @@ pub(super) static CHECK: Check = Check::new::<Swap>("swap", Group::Machine, "Swa
             "a machine without swap is OK unless -n says otherwise: in a cloud it is the rule, not a failure",
             "without -w and -c it judges by -w 20% -c 10% instead of refusing to run",
             "a number that does not read, such as 10:20, is refused: the plugin takes the part that does",
-            "sizes are 1024-based with any unit (500M, 2GiB) as well as plain bytes",
+            "a unit counts (300M, 2GiB): the plugin takes 300M for 300 bytes",
+            "free space is compared to the byte: the plugin cuts it down to whole MB first",
         ],
     }]);
 
@@ -133,17 +134,15 @@ impl Observe for Swap {
             (Free::Bytes(warning), Free::Bytes(critical)) => warning < critical,
             _ => false,
         };
-        let free_pairs = self.warning.iter().flat_map(|warning| {
-            self.critical
-                .iter()
-                .map(move |critical| (*warning, *critical))
-        });
+        let (warnings, criticals) = self.limits();
+        let free_pairs = warnings
+            .iter()
+            .flat_map(|warning| criticals.iter().map(move |critical| (*warning, *critical)));
         let swapping = self.swapping_warning.zip(self.swapping_critical);
-        let hint = |which: &str| Some(format!("give -w the {which} value"));
         if free_pairs.into_iter().any(|(w, c)| contradiction(w, c)) {
             return Err(Fault::Usage {
                 message: "-w asks for less free swap than -c: it could never warn".to_owned(),
-                hint: hint("larger"),
+                hint: Some("both are free space: give -w the larger value".to_owned()),
             });
         }
         if swapping.is_some_and(|(warning, critical)| warning > critical) {
@@ -214,13 +213,27 @@ fn percent(part: u64, whole: u64) -> f64 {
     }
 }
 
+/// Given twice, the later percentage or size holds, as in check_swap: a command definition may override its own.
+fn last_of_each(limits: &[Free]) -> Vec<Free> {
+    let last = |percent: bool| {
+        limits
+            .iter()
+            .rfind(|limit| matches!(limit, Free::Percent(_)) == percent)
+    };
+    [last(true), last(false)]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect()
+}
+
 impl Swap {
     /// The limits in force, warning and critical.
     fn limits(&self) -> (Vec<Free>, Vec<Free>) {
         if self.warning.is_empty() && self.critical.is_empty() {
             (vec![Free::Percent(20.0)], vec![Free::Percent(10.0)])
         } else {
-            (self.warning.clone(), self.critical.clone())
+            (last_of_each(&self.warning), last_of_each(&self.critical))
         }
     }
 
@@ -403,6 +416,7 @@ mod tests {
             (&["-w", "30M"], 30, State::Ok),
             (&["-w", "30M"], 29, State::Warning),
             (&["-w", "10%", "-w", "80M"], 70, State::Warning),
+            (&["-w", "90%", "-w", "5%"], 70, State::Ok),
             (&["-c", "10%"], 55, State::Ok),
             (&["-c", "10%", "-a"], 55, State::Critical),
             (&["--swapping-warning", "1M"], 90, State::Ok),
