@@ -217,6 +217,17 @@ pub fn parse_stat(line: &[u8]) -> Option<Stat> {
     })
 }
 
+/// How many processes could not be looked into, for whoever asks why one is not named.
+pub fn unseen(count: usize) -> String {
+    let processes = match count {
+        1 => "1 process".to_owned(),
+        count => format!("{count} processes"),
+    };
+    format!(
+        "{processes} could not be looked into: only root sees those of other users, and not even root a protected one"
+    )
+}
+
 /// Seconds since boot, from /proc/uptime (proc_uptime(5)).
 pub fn uptime_seconds(root: &Root) -> Result<f64, Fault> {
     const UPTIME: &str = "/proc/uptime";

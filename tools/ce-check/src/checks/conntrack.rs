@@ -154,6 +154,13 @@ impl Observe for Conntrack {
                 })
                 .transpose()
         };
+        // A tree that cannot be read is not a kernel without the module.
+        if !self.root.path("/proc/sys").is_dir() {
+            return Err(Fault::Absent(format!(
+                "'{}' is not there: it needs the machine's /proc",
+                self.root.path("/proc/sys").display()
+            )));
+        }
         let (Some(entries), Some(limit)) = (number(COUNT)?, number(LIMIT)?) else {
             return Ok(vec![
                 Finding::new(

@@ -7,7 +7,7 @@ use crate::check::{Check, Field, Group, MetricDoc, Observe};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::limits::{above_unless_given, refuse_contradiction};
-use crate::processes::Processes;
+use crate::processes::{self, Processes};
 use crate::root::Root;
 
 pub(super) static CHECK: Check = Check::new::<Fds>(
@@ -150,7 +150,7 @@ impl Observe for Fds {
         } else {
             None
         };
-        let (processes, unreadable) = processes(&self.root)?;
+        let (processes, unreadable) = look(&self.root)?;
         Ok(vec![self.judge(&Facts {
             open: open.saturating_sub(unused),
             limit,
@@ -162,10 +162,18 @@ impl Observe for Fds {
 }
 
 /// Every process that may be looked into, nearest to its limit first, and how many may not.
-fn processes(root: &Root) -> Result<(Vec<Process>, usize), Fault> {
+fn look(root: &Root) -> Result<(Vec<Process>, usize), Fault> {
     let mut table = Processes::open(root)?;
     let (mut found, mut unreadable) = (Vec::new(), 0);
+    // This one has a handful open for looking, which nobody wants to know.
+    let own = table.own_pid();
     for pid in table.pids()? {
+        let Some(stat) = table.stat(pid) else {
+            continue;
+        };
+        if stat.is_kernel_thread() || own == Some(pid) {
+            continue;
+        }
         let open = match std::fs::read_dir(root.path(format!("/proc/{pid}/fd"))) {
             Ok(entries) => entries.count() as u64,
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -183,9 +191,6 @@ fn processes(root: &Root) -> Result<(Vec<Process>, usize), Fault> {
             .flatten()
             .and_then(|text| soft_limit(&String::from_utf8_lossy(text)));
         let Some(limit) = limit else {
-            continue;
-        };
-        let Some(stat) = table.stat(pid) else {
             continue;
         };
         found.push(Process {
@@ -278,10 +283,7 @@ impl Fds {
                     .max(100i64),
             )
             .metric(Metric::new("unreadable_processes", facts.unreadable, "").min(0i64))
-            .data("limit", Number::from(facts.limit).as_f64());
-        if let Ok(limit) = i64::try_from(facts.limit) {
-            finding = finding.data("limit", limit);
-        }
+            .data("limit", facts.limit);
         if let Some(inodes) = facts.inodes {
             finding = finding.metric(Metric::new("inodes", inodes, "").min(0i64));
         }
@@ -312,10 +314,7 @@ impl Fds {
             }));
         }
         if facts.unreadable > 0 {
-            finding = finding.detail(format!(
-                "{} processes of other users could not be looked into: run it as root",
-                facts.unreadable
-            ));
+            finding = finding.detail(processes::unseen(facts.unreadable));
         }
         finding.data("nearest", nearest)
     }
@@ -393,7 +392,7 @@ mod tests {
             ..facts(1, 1)
         });
         assert_eq!(finding.state, State::Ok);
-        assert!(finding.detail[0].starts_with("4 processes of other users"));
+        assert!(finding.detail[0].starts_with("4 processes could not"));
     }
 
     #[test]

@@ -10,6 +10,10 @@ use crate::fault::Fault;
 use crate::limits::{above_unless_given, refuse_contradiction};
 use crate::root::Root;
 
+mod psi;
+
+use psi::{Facts, parse};
+
 pub(super) static CHECK: Check = Check::new::<Pressure>(
     "pressure",
     Group::Machine,
@@ -166,21 +170,6 @@ const RESOURCES: [Resource; 3] = [
     },
 ];
 
-/// Percentages over 10, 60 and 300 seconds, and microseconds since boot.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Line {
-    averages: [f64; 3],
-    total_us: u64,
-}
-
-/// A file of /proc/pressure (Documentation/accounting/psi.rst).
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Facts {
-    some: Line,
-    /// Kernels before 5.13 do not say it of CPUs.
-    full: Option<Line>,
-}
-
 impl Observe for Pressure {
     fn validate(&self) -> Result<(), Fault> {
         refuse_contradiction("-w", "-c", Thresholds::new(self.warning, self.critical))?;
@@ -230,30 +219,6 @@ impl Observe for Pressure {
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
         Ok(findings)
     }
-}
-
-fn parse(text: &str) -> Option<Facts> {
-    let line = |name: &str| {
-        let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
-        let value = |key: &str| {
-            rest.split_ascii_whitespace()
-                .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
-        };
-        let average = |key: &str| {
-            value(key)?
-                .parse()
-                .ok()
-                .filter(|average: &f64| average.is_finite())
-        };
-        Some(Line {
-            averages: [average("avg10")?, average("avg60")?, average("avg300")?],
-            total_us: value("total")?.parse().ok()?,
-        })
-    };
-    Some(Facts {
-        some: line("some ")?,
-        full: line("full "),
-    })
 }
 
 impl Pressure {

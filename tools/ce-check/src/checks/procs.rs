@@ -1,21 +1,22 @@
 //! Processes: how many there are that match, or how much each of them takes.
 
-use ce_record::quantity::{bytes, duration};
-use ce_record::{Cause, Finding, Metric, Number, State, Thresholds};
-use clap::{Args, ValueEnum};
+use ce_record::{Cause, Finding, Metric, State};
+use clap::Args;
 use regex::Regex;
 
 use crate::check::{Check, Field, Group, MetricDoc, Observe, Plugin};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::limits::Limits;
-use crate::processes::{self, Processes, Stat, TICKS_PER_SECOND};
+use crate::processes::{self, Processes, Stat};
 use crate::root::Root;
 use crate::size::parse_with;
 
 mod filter;
+mod measure;
 
 use filter::Filter;
+use measure::{Measure, Process};
 
 pub(super) static CHECK: Check = Check::new::<Procs>(
     "procs",
@@ -135,26 +136,6 @@ fn kilobytes(text: &str) -> Result<u64, String> {
     parse_with(text, 1024)
 }
 
-/// What is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "UPPER")]
-enum Measure {
-    Procs,
-    Vsz,
-    Rss,
-    Cpu,
-    Elapsed,
-}
-
-/// A process that matches.
-#[derive(Clone, Debug)]
-struct Process {
-    stat: Stat,
-    arguments: String,
-    cpu_percent: f64,
-    elapsed_s: f64,
-}
-
 impl Observe for Procs {
     fn validate(&self) -> Result<(), Fault> {
         self.limits.validate()?;
@@ -206,109 +187,6 @@ impl Observe for Procs {
             finding = finding.detail(process.line());
         }
         Ok(vec![finding])
-    }
-}
-
-impl Process {
-    #[allow(clippy::cast_precision_loss)]
-    fn new(stat: Stat, uptime: f64) -> Self {
-        let ticks = TICKS_PER_SECOND as f64;
-        let elapsed_s = (uptime - stat.start_ticks as f64 / ticks).max(0.0);
-        let busy_s = stat.busy_ticks as f64 / ticks;
-        let cpu_percent = if elapsed_s > 0.0 {
-            100.0 * busy_s / elapsed_s
-        } else {
-            0.0
-        };
-        Self {
-            stat,
-            arguments: String::new(),
-            cpu_percent,
-            elapsed_s,
-        }
-    }
-
-    fn line(&self) -> String {
-        const LONGEST: usize = 120;
-        let arguments: String = self.arguments.chars().take(LONGEST).collect();
-        format!(
-            "{} ({}): state {}, rss {}, vsz {}, cpu {:.1}%, runs {}: {arguments}",
-            self.stat.comm,
-            self.stat.pid,
-            self.stat.state,
-            bytes(self.stat.resident_bytes()),
-            bytes(self.stat.virtual_bytes),
-            self.cpu_percent,
-            age(self.elapsed_s),
-        )
-    }
-}
-
-fn age(seconds: f64) -> String {
-    duration(std::time::Duration::from_secs_f64(
-        seconds.clamp(0.0, 1e12).floor(),
-    ))
-}
-
-impl Measure {
-    /// In the unit of `-w` and `-c`.
-    #[allow(clippy::cast_precision_loss)]
-    fn of(self, process: &Process) -> f64 {
-        match self {
-            Self::Procs => 1.0,
-            Self::Vsz => process.stat.virtual_bytes as f64 / 1024.0,
-            Self::Rss => process.stat.resident_bytes() as f64 / 1024.0,
-            Self::Cpu => process.cpu_percent,
-            Self::Elapsed => process.elapsed_s.floor(),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Procs => "processes",
-            Self::Vsz => "VSZ",
-            Self::Rss => "RSS",
-            Self::Cpu => "CPU",
-            Self::Elapsed => "age",
-        }
-    }
-
-    fn text(self, process: &Process) -> String {
-        match self {
-            Self::Procs => String::new(),
-            Self::Vsz => bytes(process.stat.virtual_bytes),
-            Self::Rss => bytes(process.stat.resident_bytes()),
-            Self::Cpu => format!("{:.1}%", process.cpu_percent),
-            Self::Elapsed => age(process.elapsed_s),
-        }
-    }
-
-    /// The metric of the largest, with the thresholds in its base unit.
-    fn metric(self, largest: &Process, thresholds: Thresholds) -> Option<Metric> {
-        let scaled = Thresholds::new(
-            thresholds.warn.map(|range| range.scaled(1024.0)),
-            thresholds.crit.map(|range| range.scaled(1024.0)),
-        );
-        let (metric, limits) = match self {
-            Self::Procs => return None,
-            Self::Vsz => (
-                Metric::new("vsz_max", largest.stat.virtual_bytes, "B"),
-                scaled,
-            ),
-            Self::Rss => (
-                Metric::new("rss_max", largest.stat.resident_bytes(), "B"),
-                scaled,
-            ),
-            Self::Cpu => {
-                let percent = Number::rounded(largest.cpu_percent, 2);
-                (Metric::new("cpu_max", percent, "%"), thresholds)
-            }
-            Self::Elapsed => {
-                let seconds = Number::rounded(largest.elapsed_s.floor(), 0);
-                (Metric::new("elapsed_max", seconds, "s"), thresholds)
-            }
-        };
-        Some(metric.limits(limits).min(0i64))
     }
 }
 

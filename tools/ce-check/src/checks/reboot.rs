@@ -222,7 +222,7 @@ impl Reboot {
         }
         match &facts.asked {
             Some(packages) if packages.is_empty() => {
-                reasons.push("a package asked for it".to_owned())
+                reasons.push("a package asked for it".to_owned());
             }
             Some(packages) => {
                 let shown = packages

@@ -116,10 +116,7 @@ impl Outdated {
             .map(|(name, count, file)| format!("{name}: {count} with deleted {file}"))
             .collect();
         if self.unreadable > 0 {
-            lines.push(format!(
-                "{} processes of other users could not be looked into: run it as root",
-                self.unreadable
-            ));
+            lines.push(crate::processes::unseen(self.unreadable));
         }
         lines
     }
