@@ -64,8 +64,9 @@ struct Storing<'a, T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Kept<T> {
-    /// Locks and reads what the last run with these parameters kept. `parameters` is what decides which numbers are
-    /// read, never how they are judged: a changed threshold shall not forget them. The root is always one of them.
+    /// Locks and reads what the last run with these parameters kept. `parameters` is what tells this use of
+    /// the check from another: what is read, and for counters the thresholds too, since what one of two has counted the
+    /// other would never see. The root is always one of them.
     ///
     /// # Errors
     /// The folder for state cannot be written, or another run holds the lock until the deadline.

@@ -53,7 +53,8 @@ impl Stat {
 
     /// What it holds of the memory, in bytes.
     pub fn resident_bytes(&self) -> u64 {
-        self.resident_pages * rustix::param::page_size() as u64
+        self.resident_pages
+            .saturating_mul(rustix::param::page_size() as u64)
     }
 }
 
@@ -208,7 +209,7 @@ pub fn parse_stat(line: &[u8]) -> Option<Stat> {
         session: field(6),
         terminal_group: field(8),
         flags: count(9),
-        busy_ticks: count(14) + count(15),
+        busy_ticks: count(14).saturating_add(count(15)),
         nice: field(19),
         threads: count(20),
         start_ticks: count(22),

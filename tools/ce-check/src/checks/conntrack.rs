@@ -202,9 +202,9 @@ fn parse(text: &str) -> Option<Counters> {
     for line in lines.filter(|line| !line.trim().is_empty()) {
         let numbers: Vec<&str> = line.split_ascii_whitespace().collect();
         let number = |at: usize| u64::from_str_radix(numbers.get(at)?, 16).ok();
-        sum.drop += number(drop)?;
-        sum.early_drop += number(early_drop)?;
-        sum.insert_failed += number(insert_failed)?;
+        sum.drop = sum.drop.saturating_add(number(drop)?);
+        sum.early_drop = sum.early_drop.saturating_add(number(early_drop)?);
+        sum.insert_failed = sum.insert_failed.saturating_add(number(insert_failed)?);
     }
     Some(sum)
 }
@@ -237,14 +237,18 @@ impl Conntrack {
         let Some(now) = counters else {
             return New::Untold("this kernel does not show the counters".to_owned());
         };
-        let previous = Kept::<Counters>::open(context, &self.root, "conntrack", &[])
+        let judged_by = format!("{:?}", [self.drop_thresholds(), self.insert_thresholds()]);
+        let previous = Kept::<Counters>::open(context, &self.root, "conntrack", &[&judged_by])
             .and_then(|kept| kept.replace(&now));
         match previous {
             Err(fault) => New::Untold(fault.to_string()),
             Ok(None) => New::First,
             Ok(Some(previous)) => New::Counted {
-                drops: previous.growth(|counters| counters.drop, now.drop)
-                    + previous.growth(|counters| counters.early_drop, now.early_drop),
+                drops: previous
+                    .growth(|counters| counters.drop, now.drop)
+                    .saturating_add(
+                        previous.growth(|counters| counters.early_drop, now.early_drop),
+                    ),
                 insert_failed: previous
                     .growth(|counters| counters.insert_failed, now.insert_failed),
             },

@@ -157,7 +157,8 @@ impl Observe for Cpu {
     fn observe(&self, context: &Context) -> Result<Vec<Finding>, Fault> {
         let (first, cpus) = self.look()?;
         if self.since_last {
-            let kept = Kept::open(context, &self.root, "cpu", &[])?;
+            let judged_by = format!("{:?}", self.all_thresholds());
+            let kept = Kept::open(context, &self.root, "cpu", &[&judged_by])?;
             if let Some(previous) = kept.replace(&first)?
                 && previous.same_boot
                 && let Some(percent) = shares(&previous.value, &first)

@@ -181,7 +181,8 @@ impl Memory {
     fn new_oom_kills(&self, facts: &Facts, context: &Context) -> Result<u64, String> {
         let now = facts.oom_kills.ok_or("this kernel does not count them")?;
         let name = facts.name.as_deref().unwrap_or_default();
-        let previous = Kept::<u64>::open(context, &self.root, "memory", &["oom", name])
+        let judged_by = format!("{:?}", self.thresholds());
+        let previous = Kept::<u64>::open(context, &self.root, "memory", &["oom", name, &judged_by])
             .and_then(|kept| kept.replace(&now))
             .map_err(|fault| fault.to_string())?;
         // On the first run nobody knows when they were: they count from here on.

@@ -78,7 +78,7 @@ pub(super) static CHECK: Check = Check::new::<Pressure>(
 #[command(after_help = "Examples:
   ce-check pressure
   ce-check pressure --memory-warning 5 --memory-critical 20 --window 300
-  ce-check pressure -w 25 --full --cgroup=/system.slice")]
+  ce-check pressure -w 25 --full --cgroup")]
 pub(super) struct Pressure {
     /// WARNING when the percentage of time is outside this range, for those without a range of their own
     #[arg(short, long, value_name = "RANGE")]

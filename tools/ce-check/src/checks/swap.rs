@@ -129,7 +129,8 @@ impl Observe for Swap {
         let table = Table::read(&self.root, "/proc/meminfo")?;
         let page = rustix::param::page_size() as u64;
         let vmstat = self.root.read_if_there("/proc/vmstat")?.unwrap_or_default();
-        let pages = |name: &str| meminfo::find(&vmstat, name).map(|pages| pages * page);
+        let pages =
+            |name: &str| meminfo::find(&vmstat, name).map(|pages| pages.saturating_mul(page));
         let traffic = pages("pswpin")
             .zip(pages("pswpout"))
             .map(|(read, written)| Traffic { read, written });
@@ -167,13 +168,15 @@ impl Swap {
         let Some(now) = traffic else {
             return Some(Err("this kernel does not count it".to_owned()));
         };
-        let previous = Kept::<Traffic>::open(context, &self.root, "swap", &[])
+        let judged_by = format!("{:?} {:?}", self.swapping_warning, self.swapping_critical);
+        let previous = Kept::<Traffic>::open(context, &self.root, "swap", &[&judged_by])
             .and_then(|kept| kept.replace(&now));
         match previous {
             Err(fault) => Some(Err(fault.to_string())),
             Ok(previous) => previous.map(|previous| {
-                let grown = previous.growth(|traffic| traffic.read, now.read)
-                    + previous.growth(|traffic| traffic.written, now.written);
+                let grown = previous
+                    .growth(|traffic| traffic.read, now.read)
+                    .saturating_add(previous.growth(|traffic| traffic.written, now.written));
                 Ok(grown / previous.age.as_secs().max(1))
             }),
         }

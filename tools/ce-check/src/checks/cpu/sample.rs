@@ -59,7 +59,7 @@ pub(super) fn parse(stat: &str) -> Option<(Times, usize)> {
         irq,
         softirq,
         steal,
-        guest + guest_nice,
+        guest.saturating_add(guest_nice),
     ];
     Some((Times(times), cpus.max(1)))
 }
@@ -71,7 +71,9 @@ pub(super) fn shares(before: &Times, after: &Times) -> Option<[f64; 9]> {
         // iowait may go backwards, as proc_stat(5) warns.
         *grown = after.0[at].saturating_sub(before.0[at]);
     }
-    let total: u64 = grown.iter().sum();
+    let total = grown
+        .iter()
+        .fold(0, |sum: u64, ticks| sum.saturating_add(*ticks));
     #[allow(clippy::cast_precision_loss)]
     let share = |ticks: u64| 100.0 * ticks as f64 / total as f64;
     (total > 0).then(|| grown.map(share))

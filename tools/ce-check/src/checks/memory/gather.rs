@@ -31,7 +31,7 @@ pub(super) fn machine(root: &Root) -> Result<Facts, Fault> {
     // Kernels before 3.14 do not say what is available.
     let available = table
         .get("MemAvailable")
-        .unwrap_or(free + cached.unwrap_or_default());
+        .unwrap_or(free.saturating_add(cached.unwrap_or_default()));
     let vmstat = root.read_if_there("/proc/vmstat")?;
     let hugepages = table
         .get("HugePages_Total")
