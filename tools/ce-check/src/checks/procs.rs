@@ -1,6 +1,6 @@
 //! Processes: how many there are that match, or how much each of them takes.
 
-use ce_record::{Cause, Finding, Metric, State};
+use ce_record::{Cause, Finding, Metric, Range, State};
 use clap::Args;
 use regex::Regex;
 
@@ -190,6 +190,18 @@ impl Observe for Procs {
     }
 }
 
+/// A range of counts as a person says it.
+fn words(range: Range) -> String {
+    let (start, end) = (range.start(), range.end());
+    match (range.is_inverted(), start > 0.0, end.is_finite()) {
+        (true, _, _) => format!("not {start} to {end}"),
+        (false, true, false) => format!("at least {start}"),
+        (false, false, _) => format!("at most {end}"),
+        (false, true, true) if start == end => format!("{start}"),
+        (false, true, true) => format!("{start} to {end}"),
+    }
+}
+
 impl Procs {
     fn filter(&self) -> Result<Filter, Fault> {
         let user = match &self.user {
@@ -248,7 +260,7 @@ impl Procs {
             };
             let mut summary = format!("{processes}{what}");
             if let Some(range) = expected {
-                summary.push_str(&format!(", expected {range}"));
+                summary.push_str(&format!(", expected {}", words(range)));
             }
             for (count, name) in [(zombies, "zombie"), (blocked, "waiting for a device")] {
                 if count > 0 && self.state.is_none() {
@@ -369,11 +381,15 @@ mod tests {
         for (args, state, part) in [
             (&[][..], State::Ok, "3 processes, 1 zombie"),
             (&["-c", "1:"], State::Ok, "3 processes"),
-            (&["-w", "2"], State::Warning, "3 processes, expected 2"),
+            (
+                &["-w", "2"],
+                State::Warning,
+                "3 processes, expected at most 2",
+            ),
             (
                 &["-c", "4:", "-C", "x"],
                 State::Critical,
-                "3 processes with command 'x', expected 4:",
+                "3 processes with command 'x', expected at least 4",
             ),
             (
                 &["-m", "RSS", "-w", "100"],
