@@ -12,16 +12,26 @@ use tempfile::TempDir;
 /// The folder of the project.
 #[must_use]
 pub fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the project").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the project")
+        .to_owned()
 }
 
 /// A built program, beside the test that runs.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let folder = test.ancestors().nth(2).expect("target/TRIPLE/PROFILE/deps/test");
+    let folder = test
+        .ancestors()
+        .nth(2)
+        .expect("target/TRIPLE/PROFILE/deps/test");
     let path = folder.join(name);
-    assert!(path.exists(), "'{}' is not built: run make test, or cargo build first", path.display());
+    assert!(
+        path.exists(),
+        "'{}' is not built: run make test, or cargo build first",
+        path.display()
+    );
     path
 }
 
@@ -41,7 +51,10 @@ impl Said {
     pub fn records(&self) -> Vec<Value> {
         self.stdout
             .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("'{line}' is no JSON: {error}")))
+            .map(|line| {
+                serde_json::from_str(line)
+                    .unwrap_or_else(|error| panic!("'{line}' is no JSON: {error}"))
+            })
             .collect()
     }
 
@@ -69,7 +82,10 @@ impl Program {
     pub fn new(name: &str) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
         let program = Self::at(&binary(name)).state(home.path());
-        Self { _home: Some(home), ..program }
+        Self {
+            _home: Some(home),
+            ..program
+        }
     }
 
     /// ce-check.
@@ -82,16 +98,26 @@ impl Program {
     #[must_use]
     pub fn at(path: &Path) -> Self {
         let mut command = Command::new(path);
-        command.env("CE_HOST", "testhost").env_remove("NO_COLOR").env("LC_ALL", "C");
-        Self { command, stdin: Vec::new(), _home: None }
+        command
+            .env("CE_HOST", "testhost")
+            .env_remove("NO_COLOR")
+            .env("LC_ALL", "C");
+        Self {
+            command,
+            stdin: Vec::new(),
+            _home: None,
+        }
     }
 
     /// With its state, cache, spool and configuration below this folder.
     #[must_use]
     pub fn state(mut self, folder: &Path) -> Self {
-        for (name, part) in
-            [("CE_STATE_DIR", "state"), ("CE_CACHE_DIR", "cache"), ("CE_SPOOL_DIR", "spool"), ("CE_CONFIG_DIR", "config")]
-        {
+        for (name, part) in [
+            ("CE_STATE_DIR", "state"),
+            ("CE_CACHE_DIR", "cache"),
+            ("CE_SPOOL_DIR", "spool"),
+            ("CE_CONFIG_DIR", "config"),
+        ] {
             self.command.env(name, folder.join(part));
         }
         self
@@ -127,8 +153,13 @@ impl Program {
     /// It cannot be started.
     #[must_use]
     pub fn spawn(mut self) -> std::process::Child {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command))
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        self.command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{:?}: {error}", self.command))
     }
 
     /// Runs it to its end.
@@ -138,15 +169,25 @@ impl Program {
     #[must_use]
     pub fn run(mut self) -> Said {
         let started = Instant::now();
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = self
+            .command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
         let mut stdin = child.stdin.take().expect("stdin is piped");
         let text = std::mem::take(&mut self.stdin);
         let writer = std::thread::spawn(move || {
             // A program that does not read is no fault of the test.
             let _ = stdin.write_all(&text);
         });
-        let Output { status, stdout, stderr } = child.wait_with_output().expect("its output can be read");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = child.wait_with_output().expect("its output can be read");
         let took = started.elapsed();
         let _ = writer.join();
         Said {

@@ -14,7 +14,10 @@ use crate::wait;
 #[must_use]
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
+    listener
+        .local_addr()
+        .expect("a bound socket has an address")
+        .port()
 }
 
 /// A server that is ended with the test.
@@ -32,9 +35,16 @@ impl Server {
     pub fn start(command: &mut Command, log: &Path) -> Self {
         let file = std::fs::File::create(log).expect("a log file");
         let stderr = file.try_clone().expect("a log file");
-        let child = command.stdin(Stdio::null()).stdout(file).stderr(stderr).spawn();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(stderr)
+            .spawn();
         let name = format!("{command:?}");
-        Self { child: child.unwrap_or_else(|error| panic!("{name}: {error}")), name }
+        Self {
+            child: child.unwrap_or_else(|error| panic!("{name}: {error}")),
+            name,
+        }
     }
 
     /// Waits until it takes connections on this port.
@@ -43,12 +53,16 @@ impl Server {
     /// It ends, or does not listen within 20 s.
     pub fn listening(mut self, port: u16) -> Self {
         let name = self.name.clone();
-        wait::until(&format!("listener of {name} on port {port}"), Duration::from_secs(20), || {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("{name} ended: {status}");
-            }
-            TcpStream::connect(("127.0.0.1", port)).ok()
-        });
+        wait::until(
+            &format!("listener of {name} on port {port}"),
+            Duration::from_secs(20),
+            || {
+                if let Ok(Some(status)) = self.child.try_wait() {
+                    panic!("{name} ended: {status}");
+                }
+                TcpStream::connect(("127.0.0.1", port)).ok()
+            },
+        );
         self
     }
 

@@ -10,14 +10,26 @@ use ce_tests::wait;
 #[test]
 fn usage_errors_are_one_sentence_with_a_way_out_and_exit_3() {
     for (args, sentence) in [
-        (&["disk", "--bogus"][..], "ce-check: unexpected argument '--bogus' found\n"),
-        (&["dsk"], "ce-check: unrecognized subcommand 'dsk'\nce-check: hint: a similar subcommand exists: 'disk'\n"),
+        (
+            &["disk", "--bogus"][..],
+            "ce-check: unexpected argument '--bogus' found\n",
+        ),
+        (
+            &["dsk"],
+            "ce-check: unrecognized subcommand 'dsk'\nce-check: hint: a similar subcommand exists: 'disk'\n",
+        ),
         (&["load", "-w", "1,2,3,4"], "has more than three ranges"),
-        (&["load", "-w", "5", "-c", "3"], "ce-check: -w 5 can never warn"),
+        (
+            &["load", "-w", "5", "-c", "3"],
+            "ce-check: -w 5 can never warn",
+        ),
         (&["uptime", "-w", "1:2:3"], "column"),
         (&["disk", "-w", "10x"], "is not a unit"),
         (&["disk", "-r", "("], "is not a regular expression"),
-        (&["run", "/no/such/file"], "ce-check: cannot read '/no/such/file': no such file or directory\n"),
+        (
+            &["run", "/no/such/file"],
+            "ce-check: cannot read '/no/such/file': no such file or directory\n",
+        ),
         (&["load", "--format", "xml"], "'xml' is not a format"),
         (&["load", "-t", "soon"], "is not a duration"),
         (&["load", "--root", "/no/such"], ""),
@@ -38,9 +50,20 @@ fn help_and_version_exit_0_and_every_help_has_three_examples() {
         let said = Program::check().args([check.name, "--help"]).run();
         assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{}", check.name);
         let examples = said.stdout.split("Examples:").nth(1).unwrap_or_default();
-        assert!(examples.matches("ce-check ").count() >= 3, "{}: {}", check.name, said.stdout);
+        assert!(
+            examples.matches("ce-check ").count() >= 3,
+            "{}: {}",
+            check.name,
+            said.stdout
+        );
     }
-    for args in [&["--help"][..], &["--version"], &["-h"], &["-V"], &["run", "--help"]] {
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["-h"],
+        &["-V"],
+        &["run", "--help"],
+    ] {
         let said = Program::check().args(args).run();
         assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{args:?}");
     }
@@ -51,8 +74,14 @@ fn every_flag_has_one_sentence_without_a_period() {
     let mut command = ce_check::command();
     command.build();
     for subcommand in command.get_subcommands() {
-        for argument in subcommand.get_arguments().filter(|argument| !argument.is_hide_set()) {
-            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        for argument in subcommand
+            .get_arguments()
+            .filter(|argument| !argument.is_hide_set())
+        {
+            let help = argument
+                .get_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             let name = format!("{} {}", subcommand.get_name(), argument.get_id());
             assert!(!help.is_empty() && !help.ends_with('.'), "{name}: '{help}'");
         }
@@ -71,10 +100,15 @@ fn signals_end_with_3_and_never_with_another_code() {
         let id = child.id();
         // Once the plugin runs, signals are taken care of.
         let sleeper = wait::until("plugin under way", Duration::from_secs(10), || child_of(id));
-        let sent = Command::new("kill").args([format!("-{signal}"), id.to_string()]).status().expect("kill");
+        let sent = Command::new("kill")
+            .args([format!("-{signal}"), id.to_string()])
+            .status()
+            .expect("kill");
         assert!(sent.success());
         let status = child.wait().expect("ce-check ends");
-        let _ = Command::new("kill").args(["-KILL", &sleeper.to_string()]).status();
+        let _ = Command::new("kill")
+            .args(["-KILL", &sleeper.to_string()])
+            .status();
         assert_eq!(status.code(), Some(3), "{signal}: {status}");
     }
 }
@@ -91,28 +125,74 @@ fn child_of(id: u32) -> Option<u32> {
 fn output_that_nobody_reads_is_unknown() {
     let output = Command::new("/bin/sh")
         .arg("-c")
-        .arg(format!("'{}' load >/dev/full; echo $?", binary("ce-check").display()))
+        .arg(format!(
+            "'{}' load >/dev/full; echo $?",
+            binary("ce-check").display()
+        ))
         .output()
         .expect("sh");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "3\n", "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with("ce-check: cannot write to standard output"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .starts_with("ce-check: cannot write to standard output")
+    );
 }
 
 #[test]
 fn quiet_says_nothing_and_the_exit_code_tells() {
-    let said = Program::check().args(["load", "--quiet", "-c", "@0:"]).run();
-    assert_eq!((said.stdout.as_str(), said.stderr.as_str(), said.code), ("", "", 2));
+    let said = Program::check()
+        .args(["load", "--quiet", "-c", "@0:"])
+        .run();
+    assert_eq!(
+        (said.stdout.as_str(), said.stderr.as_str(), said.code),
+        ("", "", 2)
+    );
 }
 
 #[test]
 fn the_list_names_every_check_in_order() {
     let said = Program::check().arg("list").run();
-    let names: Vec<&str> = said.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(names, CHECKS.iter().map(|check| check.name).collect::<Vec<_>>());
+    let names: Vec<&str> = said
+        .stdout
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(
+        names,
+        CHECKS.iter().map(|check| check.name).collect::<Vec<_>>()
+    );
     for name in [
-        "clock", "conntrack", "cpu", "disk", "dns", "exec", "fds", "files", "http", "imap", "job", "load", "log", "mailq",
-        "memory", "mounts", "net", "ping", "pop3", "pressure", "procs", "raid", "reboot", "smtp", "ssh", "swap", "tcp",
-        "tls", "udp", "units", "uptime",
+        "clock",
+        "conntrack",
+        "cpu",
+        "disk",
+        "dns",
+        "exec",
+        "fds",
+        "files",
+        "http",
+        "imap",
+        "job",
+        "load",
+        "log",
+        "mailq",
+        "memory",
+        "mounts",
+        "net",
+        "ping",
+        "pop3",
+        "pressure",
+        "procs",
+        "raid",
+        "reboot",
+        "smtp",
+        "ssh",
+        "swap",
+        "tcp",
+        "tls",
+        "udp",
+        "units",
+        "uptime",
     ] {
         assert!(names.contains(&name), "{name} is missing");
     }

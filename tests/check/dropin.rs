@@ -20,28 +20,58 @@ fn both(name: &str, args: &[&str]) -> (Said, Said) {
 /// Labels of the perfdata on the first line.
 fn labels(said: &Said) -> Vec<String> {
     let line = said.stdout.lines().next().unwrap_or_default();
-    let items = line.split_once('|').map(|(_, items)| items).unwrap_or_default();
-    ce_record::perfdata::parse(items).0.iter().map(|metric| metric.name.to_string()).collect()
+    let items = line
+        .split_once('|')
+        .map(|(_, items)| items)
+        .unwrap_or_default();
+    ce_record::perfdata::parse(items)
+        .0
+        .iter()
+        .map(|metric| metric.name.to_string())
+        .collect()
 }
 
 fn first_words(said: &Said) -> String {
-    said.stdout.split_whitespace().take(2).collect::<Vec<_>>().join(" ").trim_end_matches(':').to_owned()
+    said.stdout
+        .split_whitespace()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
+        .trim_end_matches(':')
+        .to_owned()
 }
 
 #[test]
 fn codes_first_words_and_labels_are_the_plugins() {
     for (name, args) in [
-        ("check_load", &["-w", "900,900,900", "-c", "999,999,999"][..]),
+        (
+            "check_load",
+            &["-w", "900,900,900", "-c", "999,999,999"][..],
+        ),
         ("check_load", &["-w", "900", "-c", "999"]),
         ("check_load", &["-r", "-w", "900", "-c", "999"]),
         ("check_disk", &["-w", "1%", "-c", "0%", "-p", "/"]),
         ("check_disk", &["-w", "100%", "-c", "0%", "-p", "/"]),
         ("check_disk", &["-w", "100%", "-c", "100%", "-p", "/"]),
-        ("check_disk", &["-w", "10", "-c", "5", "-u", "kB", "-p", "/"]),
+        (
+            "check_disk",
+            &["-w", "10", "-c", "5", "-u", "kB", "-p", "/"],
+        ),
         ("check_disk", &["-w", "1%", "-c", "0%", "-p", "/usr"]),
-        ("check_disk", &["-w", "1%", "-c", "0%", "-p", "/no/such/path"]),
-        ("check_disk", &["-w", "1%", "-c", "0%", "-W", "100%", "-K", "0%", "-p", "/"]),
-        ("check_disk", &["-w", "1", "-c", "1", "-C", "-w", "100%", "-c", "0%", "-p", "/"]),
+        (
+            "check_disk",
+            &["-w", "1%", "-c", "0%", "-p", "/no/such/path"],
+        ),
+        (
+            "check_disk",
+            &["-w", "1%", "-c", "0%", "-W", "100%", "-K", "0%", "-p", "/"],
+        ),
+        (
+            "check_disk",
+            &[
+                "-w", "1", "-c", "1", "-C", "-w", "100%", "-c", "0%", "-p", "/",
+            ],
+        ),
         ("check_swap", &["-w", "0%", "-c", "0%", "-n", "ok"]),
         ("check_procs", &["-w", "1:", "-c", "1:"]),
         ("check_procs", &["-w", ":0", "-c", ":100000"]),
@@ -49,15 +79,27 @@ fn codes_first_words_and_labels_are_the_plugins() {
         ("check_users", &["-w", "500", "-c", "900"]),
         ("check_mailq", &["-w", "1", "-c", "2", "-M", "nullmailer"]),
     ] {
-        if ce_check::CHECKS.iter().all(|check| check.plugins.iter().all(|plugin| plugin.name != name)) {
+        if ce_check::CHECKS
+            .iter()
+            .all(|check| check.plugins.iter().all(|plugin| plugin.name != name))
+        {
             continue;
         }
         let (ours, theirs) = both(name, args);
-        assert_eq!(ours.code, theirs.code, "{name} {args:?}\n{ours:?}\n{theirs:?}");
+        assert_eq!(
+            ours.code, theirs.code,
+            "{name} {args:?}\n{ours:?}\n{theirs:?}"
+        );
         if theirs.stdout.contains('|') {
             let (ours, theirs) = (labels(&ours), labels(&theirs));
-            let missing: Vec<&String> = theirs.iter().filter(|label| !ours.contains(label)).collect();
-            assert!(missing.is_empty(), "{name} {args:?}: {missing:?} of {theirs:?} not in {ours:?}");
+            let missing: Vec<&String> = theirs
+                .iter()
+                .filter(|label| !ours.contains(label))
+                .collect();
+            assert!(
+                missing.is_empty(),
+                "{name} {args:?}: {missing:?} of {theirs:?} not in {ours:?}"
+            );
         }
         if theirs.code <= 2 && theirs.stdout.contains('|') {
             assert_eq!(first_words(&ours), first_words(&theirs), "{name} {args:?}");
@@ -74,8 +116,15 @@ fn wrong_usage_is_a_plugins_line_on_stdout_with_code_3() {
         ("check_disk", &["-V"]),
     ] {
         let (ours, theirs) = both(name, args);
-        assert_eq!((ours.code, theirs.code), (3, 3), "{name} {args:?}\n{ours:?}\n{theirs:?}");
-        assert!(!ours.stdout.is_empty() && ours.stderr.is_empty(), "{ours:?}");
+        assert_eq!(
+            (ours.code, theirs.code),
+            (3, 3),
+            "{name} {args:?}\n{ours:?}\n{theirs:?}"
+        );
+        assert!(
+            !ours.stdout.is_empty() && ours.stderr.is_empty(),
+            "{ours:?}"
+        );
     }
     let (ours, _) = both("check_load", &["--bogus"]);
     assert!(ours.stdout.starts_with("LOAD UNKNOWN - "), "{ours:?}");
@@ -87,5 +136,9 @@ fn a_name_that_no_check_stands_in_for_is_ce_check_itself() {
     let link = folder.path().join("check_nothing");
     symlink(binary("ce-check"), &link).expect("a link");
     let said = Program::at(&link).arg("--version").run();
-    assert_eq!((said.code, said.stdout.starts_with("ce-check ")), (0, true), "{said:?}");
+    assert_eq!(
+        (said.code, said.stdout.starts_with("ce-check ")),
+        (0, true),
+        "{said:?}"
+    );
 }

@@ -6,8 +6,16 @@ use ce_tests::program::{binary, project};
 fn transcripts_hold() {
     let cases = trycmd::TestCases::new();
     cases.register_bin("ce-check", binary("ce-check"));
-    cases.env("CE_HOST", "web1").env("NO_COLOR", "1").env("CE_STATE_DIR", "/nonexistent/ce");
-    cases.case(project().join("tests/check/cases/*.md").display().to_string());
+    cases
+        .env("CE_HOST", "web1")
+        .env("NO_COLOR", "1")
+        .env("CE_STATE_DIR", "/nonexistent/ce");
+    cases.case(
+        project()
+            .join("tests/check/cases/*.md")
+            .display()
+            .to_string(),
+    );
 }
 
 /// Every example parses: its flags exist and their values are of the right form.
@@ -17,15 +25,28 @@ fn every_example_of_every_help_parses() {
     command.build();
     let mut checked = 0;
     for subcommand in command.get_subcommands() {
-        let examples = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
-        for line in examples.lines().filter(|line| !line.starts_with("Examples:")) {
+        let examples = subcommand
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        for line in examples
+            .lines()
+            .filter(|line| !line.starts_with("Examples:"))
+        {
             for part in line.split(" | ") {
                 let words = split(part.trim());
                 if words.first().map(String::as_str) != Some("ce-check") {
                     continue;
                 }
                 let parsed = ce_check::command().try_get_matches_from(words.iter());
-                assert!(parsed.is_ok(), "{part}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+                assert!(
+                    parsed.is_ok(),
+                    "{part}: {}",
+                    parsed
+                        .err()
+                        .map(|error| error.to_string())
+                        .unwrap_or_default()
+                );
                 checked += 1;
             }
         }

@@ -25,7 +25,11 @@ fn within_a_second(run: impl Fn() -> Said) -> Said {
         }
     }
     let said = run();
-    assert!(said.took <= Duration::from_secs(1) + BEYOND, "took {:?}: {said:?}", said.took);
+    assert!(
+        said.took <= Duration::from_secs(1) + BEYOND,
+        "took {:?}: {said:?}",
+        said.took
+    );
     said
 }
 
@@ -41,15 +45,31 @@ impl HungMount {
         let folder = tempfile::tempdir().expect("a folder");
         let point = folder.path().join("hung");
         fs::create_dir(&point).expect("a folder");
-        let device = File::options().read(true).write(true).open("/dev/fuse").expect("/dev/fuse: run the tests as root");
-        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+        let device = File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/fuse")
+            .expect("/dev/fuse: run the tests as root");
+        let options = format!(
+            "fd={},rootmode=40000,user_id=0,group_id=0",
+            device.as_raw_fd()
+        );
         let options = std::ffi::CString::new(options).expect("no NUL");
-        mount("hung", &point, "fuse.hung", MountFlags::empty(), Some(options.as_c_str())).expect("mounting as root");
+        mount(
+            "hung",
+            &point,
+            "fuse.hung",
+            MountFlags::empty(),
+            Some(options.as_c_str()),
+        )
+        .expect("mounting as root");
         let mut reader = device.try_clone().expect("a second descriptor");
         let mut writer = device.try_clone().expect("a third descriptor");
         thread::spawn(move || {
             let mut question = vec![0; 1 << 17];
-            let Ok(_) = reader.read(&mut question) else { return };
+            let Ok(_) = reader.read(&mut question) else {
+                return;
+            };
             let unique = question[8..16].to_vec();
             // FUSE_INIT: a header of 16 bytes and the answer of 64 (struct fuse_init_out), version 7.31.
             let mut answer = Vec::new();
@@ -63,7 +83,11 @@ impl HungMount {
                 while reader.read(&mut question).is_ok() {}
             }
         });
-        Self { point, device: Some(device), _folder: folder }
+        Self {
+            point,
+            device: Some(device),
+            _folder: folder,
+        }
     }
 }
 
@@ -86,34 +110,63 @@ impl Drop for HungMount {
 /// The minor device number of the mount, which names its FUSE connection; from the table, for the mount hangs.
 fn device_minor(point: &std::path::Path) -> Option<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let line = table.lines().find(|line| line.split(' ').nth(4) == point.to_str())?;
-    line.split(' ').nth(2)?.split_once(':').map(|(_, minor)| minor.to_owned())
+    let line = table
+        .lines()
+        .find(|line| line.split(' ').nth(4) == point.to_str())?;
+    line.split(' ')
+        .nth(2)?
+        .split_once(':')
+        .map(|(_, minor)| minor.to_owned())
 }
 
 #[test]
 fn a_hung_mount_is_critical_by_name_while_the_others_are_judged_and_nobody_waits_twice() {
     let hung = HungMount::new();
     let state = tempfile::tempdir().expect("a folder");
-    let disk = || Program::check().state(state.path()).args(["disk", "-t", "1", "-p", "/", "-p"]).arg(&hung.point).run();
+    let disk = || {
+        Program::check()
+            .state(state.path())
+            .args(["disk", "-t", "1", "-p", "/", "-p"])
+            .arg(&hung.point)
+            .run()
+    };
     let first = disk();
     assert!(first.took <= Duration::from_secs(2), "{first:?}");
     assert_eq!(first.code, 2, "{first:?}");
     let of = |said: &Said, object: &str| {
-        let found = said.records().into_iter().find(|record| record["object"] == object);
+        let found = said
+            .records()
+            .into_iter()
+            .find(|record| record["object"] == object);
         found.unwrap_or_else(|| panic!("no record of {object}: {said:?}"))
     };
     let point = hung.point.display().to_string();
-    assert_eq!((&of(&first, &point)["state"], &of(&first, &point)["cause"]), (&"critical".into(), &"timeout".into()));
+    assert_eq!(
+        (&of(&first, &point)["state"], &of(&first, &point)["cause"]),
+        (&"critical".into(), &"timeout".into())
+    );
     assert_ne!(of(&first, "/")["cause"], "timeout");
 
     let second = disk();
     assert!(second.took <= Duration::from_secs(1), "{second:?}");
     let summary = of(&second, &point)["summary"].clone();
-    assert!(summary.as_str().is_some_and(|text| text.contains("still hangs")), "{second:?}");
+    assert!(
+        summary
+            .as_str()
+            .is_some_and(|text| text.contains("still hangs")),
+        "{second:?}"
+    );
 
     for args in [&["files"][..], &["mounts", "-p"]] {
         let fresh = tempfile::tempdir().expect("a folder");
-        let said = within_a_second(|| Program::check().state(fresh.path()).args(args).arg(&hung.point).args(["-t", "1"]).run());
+        let said = within_a_second(|| {
+            Program::check()
+                .state(fresh.path())
+                .args(args)
+                .arg(&hung.point)
+                .args(["-t", "1"])
+                .run()
+        });
         assert!(said.code == 2 || said.code == 3, "{args:?}: {said:?}");
     }
 }
@@ -121,7 +174,11 @@ fn a_hung_mount_is_critical_by_name_while_the_others_are_judged_and_nobody_waits
 /// A listener that takes connections (the kernel does) and never says a word.
 fn silent_tcp() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
-    let port = listener.local_addr().expect("an address").port().to_string();
+    let port = listener
+        .local_addr()
+        .expect("an address")
+        .port()
+        .to_string();
     (listener, port)
 }
 
@@ -129,18 +186,47 @@ fn silent_tcp() -> (TcpListener, String) {
 fn a_silent_server_ends_every_network_check_at_its_timeout() {
     let (_listener, port) = silent_tcp();
     let datagrams = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    let udp_port = datagrams.local_addr().expect("an address").port().to_string();
-    for check in CHECKS.iter().filter(|check| check.group == Group::Network && check.name != "ping") {
+    let udp_port = datagrams
+        .local_addr()
+        .expect("an address")
+        .port()
+        .to_string();
+    for check in CHECKS
+        .iter()
+        .filter(|check| check.group == Group::Network && check.name != "ping")
+    {
         let args: Vec<&str> = match check.name {
-            "udp" => vec!["udp", "-H", "127.0.0.1", "-p", &udp_port, "-s", "hello", "-e", "world"],
-            "dns" => vec!["dns", "-H", "www.example.org", "-s", "127.0.0.1", "-p", &udp_port],
+            "udp" => vec![
+                "udp",
+                "-H",
+                "127.0.0.1",
+                "-p",
+                &udp_port,
+                "-s",
+                "hello",
+                "-e",
+                "world",
+            ],
+            "dns" => vec![
+                "dns",
+                "-H",
+                "www.example.org",
+                "-s",
+                "127.0.0.1",
+                "-p",
+                &udp_port,
+            ],
             "clock" => vec!["clock", "-H", "127.0.0.1", "-p", &udp_port],
             "tcp" => vec!["tcp", "-H", "127.0.0.1", "-p", &port, "-e", "220"],
             name => vec![name, "-H", "127.0.0.1", "-p", &port],
         };
         let said = within_a_second(|| Program::check().args(&args).args(["-t", "1"]).run());
         let record = said.record();
-        assert_eq!((said.code, record["cause"].as_str()), (2, Some("timeout")), "{args:?}: {said:?}");
+        assert_eq!(
+            (said.code, record["cause"].as_str()),
+            (2, Some("timeout")),
+            "{args:?}: {said:?}"
+        );
     }
 }
 
@@ -158,8 +244,16 @@ fn a_body_that_drips_ends_at_the_timeout() {
             });
         }
     });
-    let said = within_a_second(|| Program::check().args(["http", "-H", "127.0.0.1", "-p", &port, "-t", "1"]).run());
-    assert_eq!((said.code, said.record()["cause"].as_str()), (2, Some("timeout")), "{said:?}");
+    let said = within_a_second(|| {
+        Program::check()
+            .args(["http", "-H", "127.0.0.1", "-p", &port, "-t", "1"])
+            .run()
+    });
+    assert_eq!(
+        (said.code, said.record()["cause"].as_str()),
+        (2, Some("timeout")),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -192,7 +286,10 @@ fn a_dead_resolver_ends_at_the_timeout() {
         .output()
         .expect("unshare");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let results: Vec<&str> = text.lines().filter(|line| line.starts_with("took ")).collect();
+    let results: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("took "))
+        .collect();
     assert_eq!(results.len(), 3, "{output:?}");
     for line in results {
         let words: Vec<&str> = line.split(' ').collect();

@@ -25,13 +25,27 @@ fn a_broken_check_is_unknown_by_name_and_the_rest_runs() {
     assert_eq!(said.code, 3, "{said:?}");
     let of = |check: &str| {
         let records = said.records();
-        records.into_iter().find(|record| record["check"] == check).unwrap_or_else(|| panic!("no {check}: {said:?}"))
+        records
+            .into_iter()
+            .find(|record| record["check"] == check)
+            .unwrap_or_else(|| panic!("no {check}: {said:?}"))
     };
     assert_eq!(of("load")["state"], "ok");
-    assert_eq!((&of("disk")["state"], &of("disk")["object"]), (&"unknown".into(), &"root".into()));
-    assert!(of("disk")["summary"].as_str().is_some_and(|text| text.contains("line 5: disk: unexpected argument '--warnin'")));
+    assert_eq!(
+        (&of("disk")["state"], &of("disk")["object"]),
+        (&"unknown".into(), &"root".into())
+    );
+    assert!(
+        of("disk")["summary"]
+            .as_str()
+            .is_some_and(|text| text.contains("line 5: disk: unexpected argument '--warnin'"))
+    );
     assert_eq!(of("disk")["cause"], "config");
-    assert!(of("uptime")["summary"].as_str().is_some_and(|text| text.contains("column")));
+    assert!(
+        of("uptime")["summary"]
+            .as_str()
+            .is_some_and(|text| text.contains("column"))
+    );
     assert_eq!(of("run")["metrics"][1]["value"], 2);
 }
 
@@ -48,9 +62,19 @@ fn a_server_that_never_answers_does_not_delay_the_others() {
     file.push_str("[[check]]\ncheck = \"load\"\n");
     let said = run(&file, &["-j", "4"]);
     let records = said.records();
-    let load_at = records.iter().position(|record| record["check"] == "load").expect("load");
+    let load_at = records
+        .iter()
+        .position(|record| record["check"] == "load")
+        .expect("load");
     assert!(load_at <= 4, "load came {load_at}th");
-    assert_eq!(records.iter().filter(|record| record["cause"] == "timeout").count(), 40, "{said:?}");
+    assert_eq!(
+        records
+            .iter()
+            .filter(|record| record["cause"] == "timeout")
+            .count(),
+        40,
+        "{said:?}"
+    );
     assert_eq!(said.code, 2);
     assert!(said.took < Duration::from_secs(14), "{:?}", said.took);
 }
@@ -65,8 +89,15 @@ fn a_file_that_cannot_be_read_ends_with_one_sentence() {
         ("check = 3\n", "checks.toml, line 1: "),
     ] {
         let said = run(file, &[]);
-        assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{file}: {said:?}");
-        assert!(said.stderr.contains(sentence) && said.stderr.lines().count() <= 2, "{file}: {said:?}");
+        assert_eq!(
+            (said.code, said.stdout.as_str()),
+            (3, ""),
+            "{file}: {said:?}"
+        );
+        assert!(
+            said.stderr.contains(sentence) && said.stderr.lines().count() <= 2,
+            "{file}: {said:?}"
+        );
     }
 }
 
@@ -74,10 +105,26 @@ fn a_file_that_cannot_be_read_ends_with_one_sentence() {
 fn only_picks_checks_and_render_makes_one_line_of_them() {
     let file = "[[check]]\ncheck = \"load\"\n[[check]]\ncheck = \"disk\"\npath = \"/\"\n";
     let said = run(file, &["--only", "disk"]);
-    assert_eq!(said.records().iter().filter(|record| record["check"] == "load").count(), 0);
-    let rendered = Program::check().args(["render", "--worst"]).stdin(run(file, &[]).stdout).run();
-    assert_eq!((rendered.code, rendered.stdout.lines().count()), (0, 1), "{rendered:?}");
-    assert!(rendered.stdout.starts_with("OK: 3 ok: disk /: "), "{rendered:?}");
+    assert_eq!(
+        said.records()
+            .iter()
+            .filter(|record| record["check"] == "load")
+            .count(),
+        0
+    );
+    let rendered = Program::check()
+        .args(["render", "--worst"])
+        .stdin(run(file, &[]).stdout)
+        .run();
+    assert_eq!(
+        (rendered.code, rendered.stdout.lines().count()),
+        (0, 1),
+        "{rendered:?}"
+    );
+    assert!(
+        rendered.stdout.starts_with("OK: 3 ok: disk /: "),
+        "{rendered:?}"
+    );
 }
 
 #[test]
@@ -85,11 +132,26 @@ fn render_leaves_out_what_is_fine_passes_bad_lines_by_and_calls_an_empty_stream_
     let critical = Program::check().args(["load", "-c", "@0:"]).run();
     let fine = Program::check().args(["load"]).run();
     let both = format!("{}{}", fine.stdout, critical.stdout);
-    let said = Program::check().args(["render", "--only-problems", "--format", "json"]).stdin(both.clone()).run();
-    assert_eq!((said.code, said.stdout.as_str()), (2, critical.stdout.as_str()));
-    let said = Program::check().args(["render", "--format", "json"]).stdin(format!("{}garbage\n", fine.stdout)).run();
+    let said = Program::check()
+        .args(["render", "--only-problems", "--format", "json"])
+        .stdin(both.clone())
+        .run();
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (2, critical.stdout.as_str())
+    );
+    let said = Program::check()
+        .args(["render", "--format", "json"])
+        .stdin(format!("{}garbage\n", fine.stdout))
+        .run();
     assert_eq!((said.code, said.records().len()), (3, 1));
-    assert!(said.stderr.starts_with("ce-check: line 2 is not a record"), "{said:?}");
+    assert!(
+        said.stderr.starts_with("ce-check: line 2 is not a record"),
+        "{said:?}"
+    );
     let said = Program::check().args(["render"]).run();
-    assert_eq!((said.code, said.stderr.as_str()), (3, "ce-check: there is no record on standard input\n"));
+    assert_eq!(
+        (said.code, said.stderr.as_str()),
+        (3, "ce-check: there is no record on standard input\n")
+    );
 }

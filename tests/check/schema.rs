@@ -7,7 +7,11 @@ use serde_json::Value;
 
 /// The record's schema and the program's own.
 pub(crate) fn validators() -> [Validator; 2] {
-    ["lib/record/record.schema.json", "tools/ce-check/ce-check.schema.json"].map(|path| {
+    [
+        "lib/record/record.schema.json",
+        "tools/ce-check/ce-check.schema.json",
+    ]
+    .map(|path| {
         let text = std::fs::read_to_string(project().join(path)).expect("a schema");
         let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
         jsonschema::draft202012::new(&schema).expect("a schema is valid")
@@ -19,8 +23,10 @@ pub(crate) fn assert_valid(said: &Said) {
     let validators = validators();
     for record in said.records() {
         for validator in &validators {
-            let faults: Vec<String> =
-                validator.iter_errors(&record).map(|error| format!("{}: {error}", error.instance_path())).collect();
+            let faults: Vec<String> = validator
+                .iter_errors(&record)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
             assert!(faults.is_empty(), "{record:#}\n{faults:?}");
         }
     }
@@ -54,7 +60,10 @@ fn a_record_that_does_not_fit_is_found() {
 
 #[test]
 fn every_machine_check_writes_valid_records_without_any_flag() {
-    for check in CHECKS.iter().filter(|check| check.group == ce_check::Group::Machine) {
+    for check in CHECKS
+        .iter()
+        .filter(|check| check.group == ce_check::Group::Machine)
+    {
         let said = Program::check().args([check.name]).run();
         if said.stdout.is_empty() {
             // It needs to be told what to look at.
@@ -69,8 +78,13 @@ fn every_machine_check_writes_valid_records_without_any_flag() {
 #[test]
 fn network_checks_that_reach_nothing_write_valid_records() {
     let port = ce_tests::server::free_port().to_string();
-    for check in CHECKS.iter().filter(|check| check.group == ce_check::Group::Network) {
-        let said = Program::check().args([check.name, "-H", "127.0.0.1", "-p", &port, "-t", "1"]).run();
+    for check in CHECKS
+        .iter()
+        .filter(|check| check.group == ce_check::Group::Network)
+    {
+        let said = Program::check()
+            .args([check.name, "-H", "127.0.0.1", "-p", &port, "-t", "1"])
+            .run();
         if said.stdout.is_empty() {
             assert_eq!(said.code, 3, "{}: {said:?}", check.name);
             continue;

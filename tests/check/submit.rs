@@ -41,7 +41,11 @@ fn answering(answer: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static)
     Answering { port, seen }
 }
 
-fn serve(stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> (u16, String)) {
+fn serve(
+    stream: TcpStream,
+    seen: &Mutex<Vec<Request>>,
+    answer: &dyn Fn(&Request) -> (u16, String),
+) {
     let mut writer = stream.try_clone().expect("a second handle");
     let mut reader = BufReader::new(stream);
     loop {
@@ -53,16 +57,30 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request
         while reader.read_line(&mut head).unwrap_or(0) > 2 {}
         let length = head
             .lines()
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok())
+            .find_map(|line| {
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length:")?
+                    .trim()
+                    .parse()
+                    .ok()
+            })
             .unwrap_or(0);
         let mut body = vec![0; length];
         if reader.read_exact(&mut body).is_err() {
             return;
         }
-        let request = Request { line: line.trim().to_owned(), head, body: String::from_utf8_lossy(&body).into_owned() };
+        let request = Request {
+            line: line.trim().to_owned(),
+            head,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        };
         let (status, text) = answer(&request);
         seen.lock().expect("no panic").push(request);
-        let _ = write!(writer, "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+        let _ = write!(
+            writer,
+            "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        );
     }
 }
 
@@ -74,11 +92,18 @@ fn secret(folder: &Path, text: &str) -> PathBuf {
 }
 
 fn records() -> String {
-    Program::check().args(["disk", "-p", "/", "-w", "100%", "-c", "100%"]).run().stdout
+    Program::check()
+        .args(["disk", "-p", "/", "-w", "100%", "-c", "100%"])
+        .run()
+        .stdout
 }
 
 fn submit(args: &[&str]) -> Said {
-    let said = Program::check().arg("submit").args(args).stdin(records()).run();
+    let said = Program::check()
+        .arg("submit")
+        .args(args)
+        .stdin(records())
+        .run();
     if !said.stdout.is_empty() {
         assert_valid(&said);
     }
@@ -94,25 +119,64 @@ fn nrdp_takes_results_and_its_refusals_are_told() {
         if fields.contains(&"token=tok") && fields.contains(&"cmd=submitcheck") {
             (200, json!({"result": {"status": 0, "message": "OK", "meta": {"output": "1 checks processed."}}}).to_string())
         } else {
-            (200, json!({"result": {"status": -1, "message": "BAD TOKEN"}}).to_string())
+            (
+                200,
+                json!({"result": {"status": -1, "message": "BAD TOKEN"}}).to_string(),
+            )
         }
     });
     let url = format!("http://127.0.0.1:{}/nrdp/", server.port);
-    let said = submit(&["--nrdp", &url, "--token-file", token.to_str().expect("UTF-8")]);
-    assert_eq!((said.code, &said.record()["state"]), (0, &"ok".into()), "{said:?}");
+    let said = submit(&[
+        "--nrdp",
+        &url,
+        "--token-file",
+        token.to_str().expect("UTF-8"),
+    ]);
+    assert_eq!(
+        (said.code, &said.record()["state"]),
+        (0, &"ok".into()),
+        "{said:?}"
+    );
     let sent = server.seen.lock().expect("no panic")[0].body.clone();
-    let data = sent.split('&').find_map(|field| field.strip_prefix("JSONDATA=")).expect("JSONDATA");
+    let data = sent
+        .split('&')
+        .find_map(|field| field.strip_prefix("JSONDATA="))
+        .expect("JSONDATA");
     let data: Value = serde_json::from_str(&percent_decoded(data)).expect("JSON");
     let result = &data["checkresults"][0];
-    assert_eq!((&result["checkresult"]["type"], &result["servicename"]), (&"service".into(), &"disk /".into()));
-    assert_eq!((&result["hostname"], &result["state"]), (&"testhost".into(), &"2".into()));
-    assert!(result["output"].as_str().is_some_and(|text| text.starts_with("CRITICAL: /: ") && text.contains("| /_used=")));
+    assert_eq!(
+        (&result["checkresult"]["type"], &result["servicename"]),
+        (&"service".into(), &"disk /".into())
+    );
+    assert_eq!(
+        (&result["hostname"], &result["state"]),
+        (&"testhost".into(), &"2".into())
+    );
+    assert!(
+        result["output"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("CRITICAL: /: ") && text.contains("| /_used="))
+    );
 
     let wrong = tempfile::tempdir().expect("a folder");
     let wrong = secret(wrong.path(), "wrong");
-    let said = submit(&["--nrdp", &url, "--token-file", wrong.to_str().expect("UTF-8")]);
-    assert_eq!((said.code, said.record()["cause"].as_str()), (2, Some("auth")), "{said:?}");
-    assert!(said.record()["summary"].as_str().is_some_and(|text| text.ends_with("BAD TOKEN")), "{said:?}");
+    let said = submit(&[
+        "--nrdp",
+        &url,
+        "--token-file",
+        wrong.to_str().expect("UTF-8"),
+    ]);
+    assert_eq!(
+        (said.code, said.record()["cause"].as_str()),
+        (2, Some("auth")),
+        "{said:?}"
+    );
+    assert!(
+        said.record()["summary"]
+            .as_str()
+            .is_some_and(|text| text.ends_with("BAD TOKEN")),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -123,29 +187,87 @@ fn icinga_takes_results_and_its_refusals_are_told() {
         let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
         // ce:pw
         if !request.head.contains("Basic Y2U6cHc=") {
-            (401, "<h1>Unauthorized. Please check your user credentials.</h1>".to_owned())
+            (
+                401,
+                "<h1>Unauthorized. Please check your user credentials.</h1>".to_owned(),
+            )
         } else if body["filter_vars"]["ce_service"] == "disk /" {
             (200, json!({"results": [{"code": 200.0, "status": "Successfully processed check result for object 'x'."}]}).to_string())
         } else {
-            (404, json!({"error": 404.0, "status": "No objects found."}).to_string())
+            (
+                404,
+                json!({"error": 404.0, "status": "No objects found."}).to_string(),
+            )
         }
     });
     let url = format!("http://127.0.0.1:{}", server.port);
     let password = password.to_str().expect("UTF-8");
-    let said = submit(&["--icinga", &url, "--user", "ce", "--password-file", password]);
-    assert_eq!((said.code, &said.record()["state"]), (0, &"ok".into()), "{said:?}");
+    let said = submit(&[
+        "--icinga",
+        &url,
+        "--user",
+        "ce",
+        "--password-file",
+        password,
+    ]);
+    assert_eq!(
+        (said.code, &said.record()["state"]),
+        (0, &"ok".into()),
+        "{said:?}"
+    );
     let request = server.seen.lock().expect("no panic")[0].clone();
-    assert_eq!(request.line, "POST /v1/actions/process-check-result HTTP/1.1");
+    assert_eq!(
+        request.line,
+        "POST /v1/actions/process-check-result HTTP/1.1"
+    );
     let body: Value = serde_json::from_str(&request.body).expect("JSON");
-    assert_eq!((&body["type"], &body["exit_status"]), (&"Service".into(), &2.into()));
-    assert!(body["plugin_output"].as_str().is_some_and(|text| !text.contains('|')), "{body}");
-    assert!(body["performance_data"][0].as_str().is_some_and(|item| item.starts_with("/_used=")), "{body}");
+    assert_eq!(
+        (&body["type"], &body["exit_status"]),
+        (&"Service".into(), &2.into())
+    );
+    assert!(
+        body["plugin_output"]
+            .as_str()
+            .is_some_and(|text| !text.contains('|')),
+        "{body}"
+    );
+    assert!(
+        body["performance_data"][0]
+            .as_str()
+            .is_some_and(|item| item.starts_with("/_used=")),
+        "{body}"
+    );
 
-    let said = submit(&["--icinga", &url, "--user", "ce", "--password-file", password, "--service", "other"]);
+    let said = submit(&[
+        "--icinga",
+        &url,
+        "--user",
+        "ce",
+        "--password-file",
+        password,
+        "--service",
+        "other",
+    ]);
     assert_eq!(said.code, 2, "{said:?}");
-    assert!(said.record()["summary"].as_str().is_some_and(|text| text.ends_with("it has no such host or service")), "{said:?}");
-    let said = submit(&["--icinga", &url, "--user", "eve", "--password-file", password]);
-    assert_eq!((said.code, said.record()["cause"].as_str()), (2, Some("auth")), "{said:?}");
+    assert!(
+        said.record()["summary"]
+            .as_str()
+            .is_some_and(|text| text.ends_with("it has no such host or service")),
+        "{said:?}"
+    );
+    let said = submit(&[
+        "--icinga",
+        &url,
+        "--user",
+        "eve",
+        "--password-file",
+        password,
+    ]);
+    assert_eq!(
+        (said.code, said.record()["cause"].as_str()),
+        (2, Some("auth")),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -155,12 +277,23 @@ fn a_server_that_is_gone_or_silent_fails_every_record_in_time() {
     let token = token.to_str().expect("UTF-8");
     let gone = format!("http://127.0.0.1:{}/nrdp/", ce_tests::server::free_port());
     let said = submit(&["--nrdp", &gone, "--token-file", token]);
-    assert_eq!((said.code, said.record()["cause"].as_str()), (2, Some("connect")), "{said:?}");
+    assert_eq!(
+        (said.code, said.record()["cause"].as_str()),
+        (2, Some("connect")),
+        "{said:?}"
+    );
 
     let silent = TcpListener::bind("127.0.0.1:0").expect("a listener");
-    let url = format!("http://127.0.0.1:{}/", silent.local_addr().expect("an address").port());
+    let url = format!(
+        "http://127.0.0.1:{}/",
+        silent.local_addr().expect("an address").port()
+    );
     let said = submit(&["--nrdp", &url, "--token-file", token, "-t", "1"]);
-    assert_eq!((said.code, said.record()["cause"].as_str()), (2, Some("timeout")), "{said:?}");
+    assert_eq!(
+        (said.code, said.record()["cause"].as_str()),
+        (2, Some("timeout")),
+        "{said:?}"
+    );
     assert!(said.took < Duration::from_secs(3), "{said:?}");
 }
 
@@ -169,9 +302,18 @@ fn a_secret_that_others_can_read_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let token = secret(folder.path(), "tok");
     std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).expect("a mode");
-    let said = submit(&["--nrdp", "http://127.0.0.1:1/", "--token-file", token.to_str().expect("UTF-8")]);
+    let said = submit(&[
+        "--nrdp",
+        "http://127.0.0.1:1/",
+        "--token-file",
+        token.to_str().expect("UTF-8"),
+    ]);
     assert_eq!((said.code, said.stdout.as_str()), (3, ""), "{said:?}");
-    assert!(said.stderr.contains("holds a secret but its mode is 0644") && said.stderr.contains("hint: chmod 600"), "{said:?}");
+    assert!(
+        said.stderr.contains("holds a secret but its mode is 0644")
+            && said.stderr.contains("hint: chmod 600"),
+        "{said:?}"
+    );
 }
 
 fn percent_decoded(text: &str) -> String {

@@ -1,13 +1,35 @@
 //! The table of checks: one line each, sorted by name.
 
+mod conntrack;
+mod cpu;
 mod disk;
 mod exec;
+mod fds;
 mod load;
+mod memory;
+mod pressure;
+mod procs;
+mod reboot;
+mod swap;
+mod uptime;
 
 use crate::check::Check;
 
 /// Every check, sorted by name.
-pub static CHECKS: &[&Check] = &[&disk::CHECK, &exec::CHECK, &load::CHECK];
+pub static CHECKS: &[&Check] = &[
+    &conntrack::CHECK,
+    &cpu::CHECK,
+    &disk::CHECK,
+    &exec::CHECK,
+    &fds::CHECK,
+    &load::CHECK,
+    &memory::CHECK,
+    &pressure::CHECK,
+    &procs::CHECK,
+    &reboot::CHECK,
+    &swap::CHECK,
+    &uptime::CHECK,
+];
 
 /// The check of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Check> {

@@ -1,16 +1,22 @@
 //! Is it healthy? One file a check; each gathers facts, judges them purely and says what it found as records.
 
+mod cgroups;
 mod check;
 mod checks;
 mod context;
 mod dropin;
 mod fault;
+mod kept;
 mod limits;
+mod meminfo;
 mod mounts;
 mod probe;
+mod processes;
 mod root;
 mod runner;
+mod size;
 mod verbs;
+mod versions;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

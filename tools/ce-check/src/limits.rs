@@ -23,10 +23,29 @@ impl Limits {
         Thresholds::new(self.warning, self.critical)
     }
 
+    /// The ranges as given, or these upper ends where neither was: what a check judges by when nobody says.
+    pub fn or_above(&self, warning: f64, critical: Option<f64>) -> Thresholds {
+        above_unless_given(self.warning, self.critical, warning, critical)
+    }
+
     /// Refuses a pair that can never warn.
     pub fn validate(&self) -> Result<(), Fault> {
         refuse_contradiction("-w", "-c", self.thresholds())
     }
+}
+
+/// The ranges as given, or 0 to these upper ends where neither was.
+pub fn above_unless_given(
+    given_warning: Option<Range>,
+    given_critical: Option<Range>,
+    warning: f64,
+    critical: Option<f64>,
+) -> Thresholds {
+    if given_warning.is_some() || given_critical.is_some() {
+        return Thresholds::new(given_warning, given_critical);
+    }
+    let up_to = |end: f64| Range::new(0.0, end);
+    Thresholds::new(up_to(warning), critical.and_then(up_to))
 }
 
 /// Refuses a pair of ranges of which the warning one can never show, naming both flags.
