@@ -14,6 +14,7 @@ mod probe;
 mod processes;
 mod root;
 mod runner;
+mod settings;
 mod size;
 mod verbs;
 mod versions;
@@ -77,10 +78,13 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let called_as = dropin::find(args.first());
     match called_as {
         Some((check, plugin)) => dropin::main(check, plugin, args),
-        None => match ce_cli::parse_args(TOOL, &mut command(), rewrite(args)) {
-            Err(code) => code,
-            Ok(matches) => dispatch(&matches),
-        },
+        None => {
+            let args = rewrite(args);
+            match ce_cli::parse_args(TOOL, &mut command(), args.clone()) {
+                Err(code) => code,
+                Ok(matches) => dispatch(&matches, &args),
+            }
+        }
     }
 }
 
@@ -96,12 +100,12 @@ fn rewrite(args: Vec<OsString>) -> Vec<OsString> {
     }
 }
 
-fn dispatch(matches: &clap::ArgMatches) -> ExitCode {
+fn dispatch(matches: &clap::ArgMatches, args: &[OsString]) -> ExitCode {
     let Some((name, matches)) = matches.subcommand() else {
         return ce_cli::exit_code(ce_record::State::Unknown);
     };
     if let Some(check) = checks::find(name) {
-        return runner::main(check, matches);
+        return runner::main(check, matches, args);
     }
     match verbs::find(name) {
         Some(verb) => verb.run(matches),

@@ -1,5 +1,6 @@
 //! Running one check: within its time, past its panics, always with a record.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -10,10 +11,10 @@ use ce_record::{Cause, Finding, Record, Stamp, State};
 use clap::{ArgMatches, FromArgMatches};
 use jiff::Timestamp;
 
-use crate::TOOL;
 use crate::check::{Check, Observe};
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::{TOOL, settings};
 
 /// What a plugin has when nobody says otherwise, as the Nagios guidelines recommend.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,8 +23,22 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const GRACE: Duration = Duration::from_millis(100);
 
 /// `ce-check CHECK ...`.
-pub(crate) fn main(check: &'static Check, matches: &ArgMatches) -> ExitCode {
-    let (common, observe) = match prepare(check, matches) {
+pub(crate) fn main(check: &'static Check, matches: &ArgMatches, args: &[OsString]) -> ExitCode {
+    let with_settings = settings::apply(check, matches, args).and_then(|args| match args {
+        None => prepare(check, matches),
+        Some(args) => {
+            let matches = crate::command()
+                .try_get_matches_from(args)
+                .map_err(|error| usage(&error))?;
+            prepare(
+                check,
+                matches
+                    .subcommand()
+                    .map_or(&matches, |(_, matches)| matches),
+            )
+        }
+    });
+    let (common, observe) = match with_settings {
         Ok(prepared) => prepared,
         Err(error) => {
             ce_cli::complain(TOOL, &error);
@@ -35,14 +50,19 @@ pub(crate) fn main(check: &'static Check, matches: &ArgMatches) -> ExitCode {
     finish(ce_cli::emit(&common, &records), worst)
 }
 
+/// What clap says, as a fault.
+pub(crate) fn usage(error: &clap::Error) -> Fault {
+    let (message, hint) = ce_cli::usage_sentence(error);
+    Fault::Usage { message, hint }
+}
+
 /// The parsed and consistent check with the common flags.
 pub(crate) fn prepare(
     check: &Check,
     matches: &ArgMatches,
 ) -> Result<(Common, Box<dyn Observe>), Fault> {
-    let unusable = |error: clap::Error| Fault::usage(ce_cli::usage_sentence(&error).0);
-    let common = Common::from_arg_matches(matches).map_err(unusable)?;
-    let observe = check.parse(matches).map_err(unusable)?;
+    let common = Common::from_arg_matches(matches).map_err(|error| usage(&error))?;
+    let observe = check.parse(matches).map_err(|error| usage(&error))?;
     observe.validate()?;
     Ok((common, observe))
 }

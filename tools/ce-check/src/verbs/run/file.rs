@@ -13,7 +13,7 @@ use toml::{Spanned, Table, Value};
 
 use crate::check::{Check, Observe, Subject};
 use crate::fault::Fault;
-use crate::{checks, runner};
+use crate::{checks, runner, settings};
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -135,10 +135,7 @@ impl Commands {
         });
         let matches = command
             .try_get_matches_from_mut(check.rewrite(args))
-            .map_err(|error| {
-                let (message, hint) = ce_cli::usage_sentence(&error);
-                Fault::Usage { message, hint }
-            })?;
+            .map_err(|error| runner::usage(&error))?;
         runner::prepare(check, &matches)
     }
 }
@@ -211,23 +208,13 @@ fn arguments(table: &Table) -> Result<Vec<OsString>, String> {
         .iter()
         .filter(|(key, _)| !OWN_KEYS.contains(&key.as_str()))
     {
-        let values = match value {
-            Value::Array(values) => values.as_slice(),
-            value => std::slice::from_ref(value),
-        };
-        for value in values {
-            match value {
-                Value::Boolean(false) => {}
-                Value::Boolean(true) => args.push(format!("--{key}").into()),
-                value => args.push(format!("--{key}={}", scalar(key, value)?).into()),
-            }
-        }
+        args.extend(settings::flags(key, value)?);
     }
     match table.get("args") {
         None => {}
         Some(Value::Array(values)) => {
             for value in values {
-                args.push(scalar("args", value)?.into());
+                args.push(settings::scalar("args", value)?.into());
             }
         }
         Some(_) => return Err("args is a list of texts".to_owned()),
@@ -235,19 +222,8 @@ fn arguments(table: &Table) -> Result<Vec<OsString>, String> {
     Ok(args)
 }
 
-fn scalar(key: &str, value: &Value) -> Result<String, String> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Integer(number) => Ok(number.to_string()),
-        Value::Float(number) => Ok(number.to_string()),
-        _ => Err(format!(
-            "{key} is a text, a number, true, or a list of these"
-        )),
-    }
-}
-
 fn read_duration(value: &Value) -> Result<Duration, String> {
-    parse_duration(&scalar("it", value)?).map_err(|error| error.to_string())
+    parse_duration(&settings::scalar("it", value)?).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
