@@ -33,10 +33,24 @@ pub const TOOL: &str = "ce-check";
 
 /// The whole command line, for parsing, man pages and completions.
 ///
-/// A check's own flags are added only when it is the one called: building all of them costs more than most checks.
+/// The flags of a check are added only when it is the one called: building all of them costs more than most checks.
 #[must_use]
 pub fn command() -> Command {
-    let mut command = Command::new(TOOL)
+    let checks = CHECKS.iter().map(|check| check.command());
+    let verbs = verbs::VERBS.iter().map(|verb| verb.command());
+    empty_command().subcommands(checks).subcommands(verbs)
+}
+
+/// The command line with nothing but this check, when it is one.
+fn command_for(name: Option<&OsString>) -> Command {
+    match name.and_then(|name| name.to_str()).and_then(checks::find) {
+        Some(check) => empty_command().subcommand(check.command()),
+        None => command(),
+    }
+}
+
+fn empty_command() -> Command {
+    Command::new(TOOL)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Check a machine and what it reaches; end with Nagios' exit codes")
         .long_about(LONG_ABOUT)
@@ -44,17 +58,9 @@ pub fn command() -> Command {
             "Each check explains itself: ce-check CHECK --help. ce-check list names them all.",
         )
         .subcommand_required(true)
-        .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .subcommand_value_name("CHECK")
-        .subcommand_help_heading("Checks and commands");
-    for check in CHECKS {
-        command = command.subcommand(check.command());
-    }
-    for verb in verbs::VERBS {
-        command = command.subcommand(verb.command());
-    }
-    command
+        .subcommand_help_heading("Checks and commands")
 }
 
 const LONG_ABOUT: &str = "\
@@ -80,7 +86,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Some((check, plugin)) => dropin::main(check, plugin, args),
         None => {
             let args = rewrite(args);
-            match ce_cli::parse_args(TOOL, &mut command(), args.clone()) {
+            match ce_cli::parse_args(TOOL, &mut command_for(args.get(1)), args.clone()) {
                 Err(code) => code,
                 Ok(matches) => dispatch(&matches, &args),
             }
