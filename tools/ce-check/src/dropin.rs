@@ -77,17 +77,15 @@ pub(crate) fn main(
         Ok(prepared) => prepared,
         Err((sentence, hint)) => return refuse(plugin, &sentence, hint),
     };
-    let records = runner::observe_within(check.name, &observe.into(), &runner::context(&common));
-    let options = NagiosOptions {
-        word: Some(plugin.word),
-        perfdata: Some(&plugin.perfdata),
-        verbose: common.verbose,
-    };
-    let told = io::stdout().write_all(nagios(&records, &options).as_bytes());
-    runner::finish(
-        told.map_err(Into::into),
-        State::worst(records.iter().map(|record| record.state)),
-    )
+    let context = runner::context(&common);
+    runner::run_to_end(check.name, &observe.into(), &context, move |records| {
+        let options = NagiosOptions {
+            word: Some(plugin.word),
+            perfdata: Some(&plugin.perfdata),
+            verbose: common.verbose,
+        };
+        Ok(io::stdout().write_all(nagios(records, &options).as_bytes())?)
+    })
 }
 
 /// A usage error where Nagios looks for it: on stdout, as a plugin's line.

@@ -46,7 +46,7 @@ impl Act for Render {
         if self.worst {
             common.format = Some(Format::Nagios);
         }
-        Ok(runner::finish(ce_cli::emit(&common, &records), state))
+        runner::finish(ce_cli::emit(&common, &records), state)
     }
 }
 

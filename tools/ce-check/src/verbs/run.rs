@@ -115,7 +115,7 @@ impl Act for Run {
         }
         drop(sender);
         let told = writer.join().unwrap_or(Ok(()));
-        Ok(runner::finish(told, worst))
+        runner::finish(told, worst)
     }
 }
 
