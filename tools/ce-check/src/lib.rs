@@ -10,6 +10,7 @@ mod mounts;
 mod probe;
 mod root;
 mod runner;
+mod starttls;
 mod verbs;
 
 use std::ffi::OsString;
