@@ -1,5 +1,6 @@
 //! Is it healthy? One file a check; each gathers facts, judges them purely and says what it found as records.
 
+mod certificate;
 mod check;
 mod checks;
 mod context;
@@ -7,6 +8,7 @@ mod dropin;
 mod fault;
 mod limits;
 mod mounts;
+mod names;
 mod probe;
 mod root;
 mod runner;
