@@ -3,11 +3,12 @@
 mod disk;
 mod http;
 mod load;
+mod tls;
 
 use crate::check::Check;
 
 /// Every check, sorted by name.
-pub static CHECKS: &[&Check] = &[&disk::CHECK, &http::CHECK, &load::CHECK];
+pub static CHECKS: &[&Check] = &[&disk::CHECK, &http::CHECK, &load::CHECK, &tls::CHECK];
 
 /// The check of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Check> {

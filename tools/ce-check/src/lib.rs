@@ -13,6 +13,8 @@ mod probe;
 mod root;
 mod runner;
 mod starttls;
+#[cfg(test)]
+mod testing;
 mod verbs;
 
 use std::ffi::OsString;

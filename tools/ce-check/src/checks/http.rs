@@ -5,7 +5,7 @@ use ce_net::{Deadline, Family};
 use ce_record::Finding;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use crate::check::{Check, Field, Group, MetricDoc, Observe, Plugin, Subject};
+use crate::check::{Check, Field, Group, MetricDoc, Observe, Plugin, Subject, in_seconds};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::limits::refuse_contradiction;
@@ -51,6 +51,7 @@ pub(super) static CHECK: Check = Check::new::<Http>(
     Field { name: "bytes_searched", kind: "integer", about: "how much of the body was searched, where that is not all" },
 ])
 .rewriting(values::rewrite)
+.plugin_unit(in_seconds)
 .plugins(&[
     Plugin {
         name: "check_http",
@@ -80,6 +81,10 @@ const DEVIATIONS: &[&str] = &[
     "a redirect drops Authorization and Cookie when it leaves the server, and a 303 (301, 302 of a POST) becomes a GET",
     "-b and CONNECT through a proxy, cookie jars, decompression and HTTP/2 are not there",
     "-L writes no HTML",
+    "-m and size count the body alone, as their names say; check_http counts the headers, too",
+    "a number that is none is a usage error; the plugin takes -w x for 0 and -m x for nothing",
+    "a 304 is no redirect: with -f follow it is OK instead of UNKNOWN for want of a Location",
+    "an answer of only 1xx is CRITICAL: the real one never came",
 ];
 
 /// The flags with what follows from them.

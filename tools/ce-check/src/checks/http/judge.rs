@@ -61,7 +61,7 @@ fn arrival(flags: &Flags, walked: &Walked, last: &Hop, now: Timestamp) -> Vec<Pr
         Stop::Arrived => Vec::new(),
         // As check_http has it.
         Stop::Loop(url) => vec![Problem::new(
-            State::Warning,
+            State::Critical,
             Cause::CONTENT,
             format!("redirects go round in a circle to {url}"),
         )],
@@ -116,11 +116,15 @@ fn final_url(flags: &Flags, last: &Hop) -> Option<Problem> {
 fn time(flags: &Flags, walked: &Walked) -> Option<Problem> {
     let thresholds = super::flags_thresholds(flags);
     let state = thresholds.judge(walked.took.as_secs_f64());
-    (state != State::Ok).then(|| {
+    (state != State::Ok && answered(walked)).then(|| {
         let slowest = slowest(&sum(walked));
         let text = format!("took {}, most of it {slowest}", duration(walked.took));
         Problem::new(state, Cause::THRESHOLD, text)
     })
+}
+
+fn answered(walked: &Walked) -> bool {
+    walked.hops.last().is_some_and(|hop| hop.answer.is_ok())
 }
 
 /// The part that took longest: where to look.
@@ -254,11 +258,12 @@ fn measured(flags: &Flags, walked: &Walked, finding: Finding, now: Timestamp) ->
     let in_us = |range: Option<ce_record::Range>| range.map(|range| range.scaled(US_PER_S));
     let thresholds = Thresholds::new(in_us(flags.warning), in_us(flags.critical));
     let times = sum(walked);
-    let mut finding = finding.metric(
-        Metric::new("time", micros(walked.took), "us")
-            .limits(thresholds)
-            .min(0i64),
-    );
+    let mut finding = finding;
+    // How fast it was refused says nothing of how fast it is.
+    if answered(walked) {
+        let time = Metric::new("time", micros(walked.took), "us");
+        finding = finding.metric(time.limits(thresholds).min(0i64));
+    }
     for (name, took) in [
         ("time_dns", times.dns),
         ("time_connect", times.connect),
@@ -266,7 +271,10 @@ fn measured(flags: &Flags, walked: &Walked, finding: Finding, now: Timestamp) ->
         ("time_first_byte", times.first_byte),
         ("time_transfer", times.transfer),
     ] {
-        finding = finding.metric(Metric::new(name, micros(took), "us").min(0i64));
+        // A part that was not reached, or is not there without TLS, is no zero in a graph.
+        if !took.is_zero() {
+            finding = finding.metric(Metric::new(name, micros(took), "us").min(0i64));
+        }
     }
     let last = walked.hops.last();
     if let Some(answer) = answer(last) {
