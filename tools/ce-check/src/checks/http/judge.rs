@@ -6,7 +6,7 @@ use ce_record::{Cause, Finding, Metric, Record, State, Thresholds};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Hop, Times};
+use super::client::{Answer, End, Hop, Times};
 use super::expect::{self, Problem};
 use super::flags::Flags;
 use super::values::micros;
@@ -42,7 +42,13 @@ pub(super) fn judge(flags: &Flags, walked: &Walked, now: Timestamp) -> Finding {
         None => Finding::new(State::Ok, told),
         Some((worst, rest)) => {
             let summary = match &last.answer {
-                Ok(Some(_)) => format!("{}; {told}", worst.text),
+                // The status line is not said twice.
+                Ok(Some(answer)) => match told.strip_prefix(&answer.head.line) {
+                    Some(rest) if worst.text.contains(&answer.head.line) => {
+                        format!("{}{rest}", worst.text)
+                    }
+                    _ => format!("{}; {told}", worst.text),
+                },
                 _ => worst.text.clone(),
             };
             let finding = Finding::new(worst.state, summary).cause(worst.cause.clone());
@@ -229,6 +235,14 @@ fn details(flags: &Flags, walked: &Walked, mut finding: Finding, now: Timestamp)
                 ));
             }
         }
+    }
+    if let Some(answer) = answer(last)
+        && matches!(answer.body.end, End::Limit)
+    {
+        let limit = bytes(flags.max_body);
+        finding = finding.detail(format!(
+            "the body goes on: no more than --max-body {limit} is read"
+        ));
     }
     for pair in walked.hops.windows(2) {
         if pair[0].url.secure && !pair[1].url.secure {
