@@ -174,3 +174,27 @@ impl Metric {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_in_seconds_keeps_its_limits_to_the_last_digit() {
+        let limits = Thresholds::new("300000".parse().ok(), "@500000:600000".parse().ok());
+        let time = Metric::new("time", 812u64, "us")
+            .limits(limits)
+            .min(0i64)
+            .in_seconds();
+        assert_eq!(time.value, Some(Number::Float(0.000_812)));
+        assert_eq!(
+            time.warn.map(|range| range.to_string()).as_deref(),
+            Some("0.3")
+        );
+        assert_eq!(
+            time.crit.map(|range| range.to_string()).as_deref(),
+            Some("@0.5:0.6")
+        );
+        assert_eq!((&*time.unit, time.min), ("s", Some(Number::Int(0))));
+    }
+}

@@ -5,12 +5,14 @@ mod cpu;
 mod disk;
 mod exec;
 mod fds;
+mod http;
 mod load;
 mod memory;
 mod pressure;
 mod procs;
 mod reboot;
 mod swap;
+mod tls;
 mod uptime;
 
 use crate::check::Check;
@@ -22,12 +24,14 @@ pub static CHECKS: &[&Check] = &[
     &disk::CHECK,
     &exec::CHECK,
     &fds::CHECK,
+    &http::CHECK,
     &load::CHECK,
     &memory::CHECK,
     &pressure::CHECK,
     &procs::CHECK,
     &reboot::CHECK,
     &swap::CHECK,
+    &tls::CHECK,
     &uptime::CHECK,
 ];
 

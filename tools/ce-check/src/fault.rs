@@ -66,18 +66,21 @@ impl Fault {
         }
     }
 
-    /// What a record of this fault says: nothing could be told.
-    ///
-    /// Another machine that cannot be reached is what somebody must be told about, not a fault of ours.
+    /// What a record of this fault says: nothing could be told, but for what is at the other end of the network.
     pub fn state(&self) -> State {
         match self {
-            Self::Net(error)
-                if !matches!(error, NetError::Config { .. } | NetError::File { .. }) =>
-            {
-                State::Critical
-            }
+            Self::Net(error) => net_state(error),
             _ => State::Unknown,
         }
+    }
+}
+
+/// A target that cannot be reached is down; options that cannot be used say nothing about it.
+pub(crate) fn net_state(error: &NetError) -> State {
+    if error.cause() == Cause::CONFIG {
+        State::Unknown
+    } else {
+        State::Critical
     }
 }
 

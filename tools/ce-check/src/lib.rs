@@ -1,5 +1,6 @@
 //! Is it healthy? One file a check; each gathers facts, judges them purely and says what it found as records.
 
+mod certificate;
 mod cgroups;
 mod check;
 mod checks;
@@ -10,15 +11,18 @@ mod kept;
 mod limits;
 mod meminfo;
 mod mounts;
+mod names;
 mod probe;
 mod processes;
 mod root;
 mod runner;
 mod settings;
 mod size;
+mod starttls;
+#[cfg(test)]
+mod testing;
 mod verbs;
 mod versions;
-
 use std::ffi::OsString;
 use std::process::ExitCode;
 
