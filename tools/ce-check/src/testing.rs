@@ -98,7 +98,7 @@ impl Authority {
     /// A server whose certificate for `name` was issued `age_days` ago and has `left_days` left.
     pub(crate) fn server(&self, name: &str, age_days: i64, left_days: i64) -> Arc<ServerConfig> {
         let (der, key, _) = self.issue(name, age_days, left_days);
-        config(vec![der, self.der.clone()], key)
+        config(vec![der, self.der.clone()], &key)
     }
 
     /// The same as certificate, key and PEM text.
@@ -120,7 +120,7 @@ impl Authority {
 pub(crate) fn self_signed(name: &str) -> Arc<ServerConfig> {
     let key = KeyPair::generate().unwrap();
     let cert = params(name, 1, 90).self_signed(&key).unwrap();
-    config(vec![cert.der().clone()], key)
+    config(vec![cert.der().clone()], &key)
 }
 
 fn params(name: &str, age_days: i64, left_days: i64) -> CertificateParams {
@@ -137,7 +137,7 @@ fn params(name: &str, age_days: i64, left_days: i64) -> CertificateParams {
     params
 }
 
-fn config(chain: Vec<CertificateDer<'static>>, key: KeyPair) -> Arc<ServerConfig> {
+fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(provider)

@@ -17,6 +17,7 @@ mod flags;
 mod judge;
 mod message;
 mod pointer;
+mod report;
 mod request;
 mod url;
 mod values;
@@ -134,6 +135,14 @@ fn start(flags: &Flags) -> Result<Start, String> {
         }
         None => None,
     };
+    let authority = flags.url.split("://").nth(1).unwrap_or_default();
+    if authority
+        .split(['/', '?', '#'])
+        .next()
+        .is_some_and(|authority| authority.contains('@'))
+    {
+        return Err("credentials do not belong into a URL: use --auth-file".to_owned());
+    }
     let absolute = flags
         .url
         .contains("://")
@@ -151,7 +160,9 @@ fn start(flags: &Flags) -> Result<Start, String> {
         },
         (None, None, Some(address)) => Url {
             secure,
-            host: address.clone(),
+            host: url::host_and_port(address)
+                .map_err(|fault| format!("-I '{address}': {fault}"))?
+                .0,
             port: flags.port.unwrap_or(url::default_port(secure)),
             path: url::sendable(&flags.url),
         },
@@ -251,10 +262,10 @@ impl Http {
             let key = flags.private_key.as_ref().unwrap_or(certificate);
             tls.client = Some((certificate.clone(), key.clone()));
         }
-        let searches =
-            !(flags.string.is_empty() && flags.regex.is_empty() && flags.eregi.is_empty())
-                || !(flags.not_regex.is_empty() && flags.json_pointer.is_empty())
-                || flags.show_body;
+        let texts = [&flags.string, &flags.regex, &flags.eregi, &flags.not_regex];
+        let searches = texts.iter().any(|texts| !texts.is_empty())
+            || !flags.json_pointer.is_empty()
+            || flags.show_body;
         Way {
             family: match (flags.use_ipv4, flags.use_ipv6) {
                 (true, _) => Family::V4,

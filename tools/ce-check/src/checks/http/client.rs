@@ -128,8 +128,9 @@ impl Hop {
         request: &[u8],
     ) -> Result<Option<Answer>, NetError> {
         let began = Instant::now();
-        let addresses = names::resolve(host, port, way.family, way.deadline)?;
+        let resolved = names::resolve(host, port, way.family, way.deadline);
         self.times.dns = began.elapsed();
+        let addresses = resolved?;
 
         let began = Instant::now();
         let connected = connect::tcp(&addresses, None, way.deadline);

@@ -162,7 +162,7 @@ fn text(flags: &Flags, body: &Body) -> Vec<Problem> {
                 (true, false) => found += 1,
                 (false, true) => {}
                 (false, false) => {
-                    missing.push(format!("{} does not match{beyond}", excerpt(wanted)))
+                    missing.push(format!("{} does not match{beyond}", excerpt(wanted)));
                 }
             },
         }

@@ -1,6 +1,5 @@
 //! The whole check against servers on loopback that behave well, badly and not at all.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -162,6 +161,11 @@ fn of_an_endless_body_no_more_is_read_than_the_limit() {
     let finding = ask(endless(), &["-s", "x", "--max-search", "4k"]);
     assert_says(&finding, State::Ok, "", "200 OK, 10.0 MiB");
     assert_eq!(finding.data["bytes_searched"], 4096);
+    assert!(
+        finding.detail[0].contains("--max-body 10.0 MiB"),
+        "{:?}",
+        finding.detail
+    );
     let finding = ask(endless(), &["-s", "y", "--max-body", "1M"]);
     assert_says(
         &finding,
@@ -328,12 +332,12 @@ fn certificates_are_verified_dated_and_described() {
     let roots = roots.to_str().unwrap();
     let good = || {
         serve_tls(authority.server("www.example.org", 10, 40), |stream, _| {
-            ok(stream, "hi")
+            ok(stream, "hi");
         })
     };
     let expired = || {
         serve_tls(authority.server("www.example.org", 90, -3), |stream, _| {
-            ok(stream, "hi")
+            ok(stream, "hi");
         })
     };
     let selfish = || serve_tls(self_signed("www.example.org"), |stream, _| ok(stream, "hi"));
@@ -439,4 +443,60 @@ fn a_password_on_the_command_line_works_and_is_frowned_upon() {
     assert_eq!(finding.state, State::Ok);
     assert!(finding.detail[0].contains("--auth-file"));
     assert!(!format!("{finding:?}").contains("u:p"));
+}
+
+#[test]
+fn where_a_request_goes_follows_from_host_address_port_and_url() {
+    for (args, url, host, port) in [
+        (&["-H", "a"][..], "http://a/", "a", 80),
+        (&["-H", "a", "-S"], "https://a/", "a", 443),
+        (&["-H", "a", "-C", "9"], "https://a/", "a", 443),
+        (&["-H", "a:81"], "http://a:81/", "a", 81),
+        (&["-H", "a:81", "-p", "82"], "http://a:81/", "a", 82),
+        (
+            &["-H", "a", "-p", "82", "-u", "x y"],
+            "http://a:82/x%20y",
+            "a",
+            82,
+        ),
+        (
+            &["-I", "[::1]", "-p", "82"],
+            "http://[::1]:82/",
+            "[::1]",
+            82,
+        ),
+        (
+            &["-H", "a", "-I", "192.0.2.1"],
+            "http://a/",
+            "192.0.2.1",
+            80,
+        ),
+        (&["-u", "https://a/x"], "https://a/x", "a", 443),
+        (
+            &["-u", "https://a/x", "-I", "192.0.2.1"],
+            "https://a/x",
+            "192.0.2.1",
+            443,
+        ),
+    ] {
+        let start = start(args).unwrap();
+        let is = (start.url.to_string(), start.host.as_str(), start.port);
+        assert_eq!(is, (url.to_owned(), host, port), "{args:?}");
+    }
+    for args in [
+        &[][..],
+        &["-H", "a b"],
+        &["-u", "http://u:p@a/"],
+        &["-u", "ftp://a/"],
+        &["-S", "-u", "http://a/"],
+    ] {
+        assert!(start(args).is_err(), "{args:?}");
+    }
+}
+
+fn start(args: &[&str]) -> Result<super::Start, String> {
+    let command =
+        <super::Flags as clap::Args>::augment_args(clap::Command::new("http").no_binary_name(true));
+    let matches = command.try_get_matches_from(args).unwrap();
+    super::start(&<super::Flags as clap::FromArgMatches>::from_arg_matches(&matches).unwrap())
 }
