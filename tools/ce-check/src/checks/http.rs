@@ -17,6 +17,7 @@ mod flags;
 mod judge;
 mod message;
 mod pointer;
+mod report;
 mod request;
 mod url;
 mod values;

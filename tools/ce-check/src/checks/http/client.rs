@@ -311,6 +311,11 @@ fn read_body(stream: &mut Stream, way: &Way, framing: Framing, rest: Vec<u8>) ->
 }
 
 impl Body {
+    /// Whether there is more of it than was kept.
+    pub(super) fn is_cut(&self) -> bool {
+        self.bytes > self.kept.len() as u64 || matches!(self.end, End::Limit)
+    }
+
     /// Counts what is body, up to its announced end, and keeps what there is room for.
     fn take(&mut self, data: &[u8], all: u64, kept_bytes: usize) {
         let left = usize::try_from(all.saturating_sub(self.bytes)).unwrap_or(usize::MAX);

@@ -131,7 +131,7 @@ fn ending(flags: &Flags, body: &Body) -> Option<Problem> {
 }
 
 fn text(flags: &Flags, body: &Body) -> Vec<Problem> {
-    let beyond = if body.bytes > body.kept.len() as u64 && !body.kept.is_empty() {
+    let beyond = if body.is_cut() {
         format!(
             " in the first {} of the body",
             bytes(body.kept.len() as u64)
@@ -196,9 +196,9 @@ fn json(flags: &Flags, body: &Body) -> Vec<Problem> {
     if flags.json_pointer.is_empty() {
         return Vec::new();
     }
-    if body.bytes > body.kept.len() as u64 {
+    if body.is_cut() {
         let text = format!(
-            "the JSON is larger than --max-search {}",
+            "the JSON is larger than --max-search {} or --max-body",
             bytes(flags.max_search)
         );
         return vec![Problem::new(State::Unknown, Cause::CONFIG, text)];

@@ -183,3 +183,19 @@ fn a_silent_server_ends_with_the_deadline_in_each_phase() {
         );
     }
 }
+
+#[test]
+fn a_key_of_fewer_bits_than_asked_for_is_critical() {
+    // Made with: openssl req -x509 -newkey rsa:1024 -nodes -days 36500 -subj /CN=weak.example
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/rsa1024.pem");
+    let finding = look(&["--file", path]);
+    assert_eq!(finding.state, State::Critical);
+    assert_eq!(
+        finding.summary,
+        "key of 'weak.example' is RSA 1024, fewer than 2048 bits"
+    );
+    assert_eq!(
+        look(&["--file", path, "--min-bits", "1024"]).state,
+        State::Ok
+    );
+}
