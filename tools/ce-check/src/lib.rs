@@ -8,6 +8,8 @@ mod fault;
 mod limits;
 mod mounts;
 mod probe;
+mod ranges;
+mod reach;
 mod root;
 mod runner;
 mod verbs;
