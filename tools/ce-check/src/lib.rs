@@ -5,6 +5,7 @@ mod checks;
 mod context;
 mod dropin;
 mod fault;
+mod kept;
 mod limits;
 mod mounts;
 mod probe;
