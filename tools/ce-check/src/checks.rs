@@ -3,11 +3,19 @@
 mod disk;
 mod files;
 mod load;
+mod mounts;
+mod raid;
 
 use crate::check::Check;
 
 /// Every check, sorted by name.
-pub static CHECKS: &[&Check] = &[&disk::CHECK, &files::CHECK, &load::CHECK];
+pub static CHECKS: &[&Check] = &[
+    &disk::CHECK,
+    &files::CHECK,
+    &load::CHECK,
+    &mounts::CHECK,
+    &raid::CHECK,
+];
 
 /// The check of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Check> {
