@@ -1,5 +1,6 @@
 //! The table of checks: one line each, sorted by name.
 
+mod clock;
 mod disk;
 mod files;
 mod load;
@@ -10,6 +11,7 @@ use crate::check::Check;
 
 /// Every check, sorted by name.
 pub static CHECKS: &[&Check] = &[
+    &clock::CHECK,
     &disk::CHECK,
     &files::CHECK,
     &load::CHECK,
