@@ -3,7 +3,9 @@
 mod clock;
 mod disk;
 mod files;
+mod job;
 mod load;
+mod mailq;
 mod mounts;
 mod raid;
 
@@ -14,7 +16,9 @@ pub static CHECKS: &[&Check] = &[
     &clock::CHECK,
     &disk::CHECK,
     &files::CHECK,
+    &job::CHECK,
     &load::CHECK,
+    &mailq::CHECK,
     &mounts::CHECK,
     &raid::CHECK,
 ];

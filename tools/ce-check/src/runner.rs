@@ -30,7 +30,14 @@ pub(crate) fn main(check: &'static Check, matches: &ArgMatches) -> ExitCode {
             return ce_cli::exit_code(State::Unknown);
         }
     };
-    let records = observe_within(check.name, &observe.into(), &context(&common));
+    let context = context(&common);
+    if let Some(done) = observe.instead(&context) {
+        return done.unwrap_or_else(|fault| {
+            ce_cli::complain(TOOL, &fault);
+            ce_cli::exit_code(fault.state())
+        });
+    }
+    let records = observe_within(check.name, &observe.into(), &context);
     dropin::finish(ce_cli::emit(&common, &records), &records)
 }
 
