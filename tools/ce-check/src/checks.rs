@@ -5,8 +5,10 @@ mod disk;
 mod files;
 mod job;
 mod load;
+mod log;
 mod mailq;
 mod mounts;
+mod net;
 mod raid;
 
 use crate::check::Check;
@@ -18,8 +20,10 @@ pub static CHECKS: &[&Check] = &[
     &files::CHECK,
     &job::CHECK,
     &load::CHECK,
+    &log::CHECK,
     &mailq::CHECK,
     &mounts::CHECK,
+    &net::CHECK,
     &raid::CHECK,
 ];
 

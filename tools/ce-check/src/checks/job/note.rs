@@ -142,7 +142,10 @@ pub(super) fn write(folder: &Path, name: &str, note: &Note) -> Result<(), Fault>
 /// The starting time of a process, the 22nd field of /proc/PID/stat; its name may hold blanks and brackets.
 pub(super) fn ticks(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+    let mut fields = rest.split_ascii_whitespace();
+    // One that has ended and waits to be collected does nothing any more.
+    fields.next().filter(|state| !matches!(*state, "Z" | "X"))?;
+    fields.nth(18)?.parse().ok()
 }
 
 /// Whether the process that waits for this run still does.
@@ -167,6 +170,8 @@ mod tests {
             ticks: ticks(&stat).unwrap(),
         };
         assert!(is_alive(&running));
+        let zombie = stat.replacen(") R", ") Z", 1).replacen(") S", ") Z", 1);
+        assert_eq!(ticks(&zombie), None);
         running.ticks += 1;
         assert!(!is_alive(&running));
     }
