@@ -22,7 +22,9 @@ pub use explain::{Explain, complain};
 pub use file::{FileError, lock, read_bounded, try_lock, write_whole};
 pub use host::hostname;
 pub use output::{OutputError, emit, format_or_default};
-pub use process::{begin, end, exit_code, explain_usage, guard, parse_args, usage_sentence};
+pub use process::{
+    begin, end, exit_code, explain_usage, guard, outlive_signals, parse_args, usage_sentence,
+};
 pub use secret::{Secret, SecretError};
 pub use subprocess::{Finished, Program, ProgramError};
 pub use time::{DurationError, new_id, parse_duration};

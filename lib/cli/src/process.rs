@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::panic;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use ce_record::State;
 use clap::error::ErrorKind;
@@ -14,6 +14,8 @@ use clap::{ArgMatches, Command};
 use signal_hook::consts::{
     SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
 };
+
+static ENDED_BY_SIGNALS: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 thread_local! {
     static QUIET_PANICS: Cell<bool> = const { Cell::new(false) };
@@ -32,12 +34,19 @@ pub fn begin(tool: &'static str) {
             );
         }
     }));
-    let always = Arc::new(AtomicBool::new(true));
+    let always = Arc::clone(ENDED_BY_SIGNALS.get_or_init(|| Arc::new(AtomicBool::new(true))));
     let code = i32::from(State::Unknown.exit_code());
     for signal in [
         SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF,
     ] {
         let _ = signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&always));
+    }
+}
+
+/// From now on signals do not end this program: for one that passes them on to a child and ends with it.
+pub fn outlive_signals() {
+    if let Some(ended) = ENDED_BY_SIGNALS.get() {
+        ended.store(false, Ordering::SeqCst);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::process::ExitCode;
 
 use ce_cli::Common;
 use ce_record::{Finding, Metric, Record};
@@ -80,6 +81,11 @@ pub trait Observe: Send + Sync {
     /// What it is about.
     fn subject(&self) -> Subject {
         Subject::default()
+    }
+
+    /// Does something else than observing, without a timeout and without records on stdout: `job --run`.
+    fn instead(&self, _: &Context) -> Option<Result<ExitCode, Fault>> {
+        None
     }
 
     /// Looks, judges, and says what it found: worst first, at least one.

@@ -1,15 +1,23 @@
 //! The table of checks: one line each, sorted by name.
 
+mod clock;
 mod conntrack;
 mod cpu;
 mod disk;
 mod exec;
 mod fds;
+mod files;
 mod http;
+mod job;
 mod load;
+mod log;
+mod mailq;
 mod memory;
+mod mounts;
+mod net;
 mod pressure;
 mod procs;
+mod raid;
 mod reboot;
 mod swap;
 mod tls;
@@ -19,16 +27,24 @@ use crate::check::Check;
 
 /// Every check, sorted by name.
 pub static CHECKS: &[&Check] = &[
+    &clock::CHECK,
     &conntrack::CHECK,
     &cpu::CHECK,
     &disk::CHECK,
     &exec::CHECK,
     &fds::CHECK,
+    &files::CHECK,
     &http::CHECK,
+    &job::CHECK,
     &load::CHECK,
+    &log::CHECK,
+    &mailq::CHECK,
     &memory::CHECK,
+    &mounts::CHECK,
+    &net::CHECK,
     &pressure::CHECK,
     &procs::CHECK,
+    &raid::CHECK,
     &reboot::CHECK,
     &swap::CHECK,
     &tls::CHECK,

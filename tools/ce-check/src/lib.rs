@@ -14,6 +14,8 @@ mod mounts;
 mod names;
 mod probe;
 mod processes;
+mod ranges;
+mod reach;
 mod root;
 mod runner;
 mod settings;

@@ -105,7 +105,7 @@ pub fn read(root: &Root) -> Result<Vec<Mount>, Fault> {
         .collect()
 }
 
-fn parse(line: &str) -> Option<Mount> {
+pub(crate) fn parse(line: &str) -> Option<Mount> {
     let mut words = line.split(' ').skip(2);
     let device = words.next()?.to_owned();
     let subtree = unescape(words.next()?).into();
@@ -127,7 +127,7 @@ fn parse(line: &str) -> Option<Mount> {
 }
 
 /// The kernel writes blank, tab, newline and backslash as `\040` and so on.
-fn unescape(word: &str) -> OsString {
+pub(crate) fn unescape(word: &str) -> OsString {
     let mut bytes = Vec::with_capacity(word.len());
     let mut rest = word.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {

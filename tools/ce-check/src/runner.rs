@@ -46,6 +46,12 @@ pub(crate) fn main(check: &'static Check, matches: &ArgMatches, args: &[OsString
         }
     };
     let context = context(&common);
+    if let Some(done) = observe.instead(&context) {
+        return done.unwrap_or_else(|fault| {
+            ce_cli::complain(TOOL, &fault);
+            ce_cli::exit_code(fault.state())
+        });
+    }
     run_to_end(check.name, &observe.into(), &context, move |records| {
         ce_cli::emit(&common, records)
     })
