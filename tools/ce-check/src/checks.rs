@@ -10,6 +10,7 @@ mod mailq;
 mod mounts;
 mod net;
 mod raid;
+mod units;
 
 use crate::check::Check;
 
@@ -25,6 +26,7 @@ pub static CHECKS: &[&Check] = &[
     &mounts::CHECK,
     &net::CHECK,
     &raid::CHECK,
+    &units::CHECK,
 ];
 
 /// The check of this name.
