@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use ce_record::quantity::bytes;
-use ce_record::{Cause, Finding, Metric, Number, Range, State, Thresholds};
+use ce_record::{Cause, Finding, Metric, Range, State, Thresholds};
 use clap::Args;
 use regex::bytes::{Regex, RegexBuilder};
 

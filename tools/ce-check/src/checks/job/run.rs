@@ -68,7 +68,7 @@ pub(super) fn run(
         ended: Timestamp::now().as_second(),
         took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         exit_code: status.and_then(ExitStatus::code),
-        signal: status.and_then(|status| status.signal()),
+        signal: status.and_then(ExitStatusExt::signal),
         fault: result.as_ref().err().map(said),
         tail,
     };
