@@ -23,7 +23,7 @@ fn usage_errors_are_one_sentence_with_a_way_out_and_exit_3() {
             &["load", "-w", "5", "-c", "3"],
             "ce-check: -w 5 can never warn",
         ),
-        (&["uptime", "-w", "1:2:3"], "column"),
+        (&["procs", "-w", "1:2:3"], "column 4"),
         (&["disk", "-w", "10x"], "is not a unit"),
         (&["disk", "-r", "("], "is not a regular expression"),
         (

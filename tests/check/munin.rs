@@ -46,7 +46,6 @@ fn munin_run_takes_the_graphs_and_the_values_of_the_wildcard_plugin() {
             .arg(&services)
             .arg("--sconfdir")
             .arg(&settings)
-            .arg("--paranoia=no")
             .arg("ce_disk")
             .args(argument)
             .output()

@@ -21,6 +21,7 @@ mod raid;
 mod reboot;
 mod swap;
 mod tls;
+mod units;
 mod uptime;
 
 use crate::check::Check;
@@ -48,6 +49,7 @@ pub static CHECKS: &[&Check] = &[
     &reboot::CHECK,
     &swap::CHECK,
     &tls::CHECK,
+    &units::CHECK,
     &uptime::CHECK,
 ];
 

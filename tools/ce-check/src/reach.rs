@@ -185,13 +185,13 @@ fn steps(path: &Path) -> impl Iterator<Item = OsString> + '_ {
     })
 }
 
-/// The system's words without their error number, in lower case.
+/// The system's words without their error number, beginning in lower case.
 pub fn said(error: &std::io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or_default()
-        .to_lowercase()
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_lowercase);
+    first.chain(letters).collect()
 }
 
 #[cfg(test)]

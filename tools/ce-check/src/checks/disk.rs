@@ -303,7 +303,7 @@ impl Disk {
             .map(|one| {
                 let remote = one.mount.is_some_and(Mount::is_remote);
                 let live = recorded.is_none() && remote;
-                live.then(|| probe::ask(&self.flags.root.path(&one.name), context))
+                live.then(|| probe::ask(&self.flags.root.path(&one.path), context))
             })
             .collect();
         let mut groups: Vec<Facts> = Vec::new();
@@ -315,7 +315,7 @@ impl Disk {
                 (None, None) if one.mount.is_none() => {
                     Err(Silent::Refused(std::io::ErrorKind::NotFound.into()))
                 }
-                (None, None) => probe::space(&self.flags.root.path(&one.name)),
+                (None, None) => probe::space(&self.flags.root.path(&one.path)),
             };
             let device = one
                 .mount
@@ -324,7 +324,9 @@ impl Disk {
             let name = if self.flags.mountpoint {
                 device.clone()
             } else {
-                one.name.display().to_string()
+                // What cannot be reached is named as it was asked for.
+                let name = if space.is_err() { &one.path } else { &one.name };
+                name.display().to_string()
             };
             let kind = one
                 .mount

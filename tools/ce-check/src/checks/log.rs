@@ -348,11 +348,7 @@ impl Log {
                     lines(facts.counts.get(worst).copied().unwrap_or_default())
                 )
             }
-            _ => format!("{} of {} new", facts.matches, lines(facts.lines)).replacen(
-                "0 of",
-                "no match in",
-                1,
-            ),
+            _ => format!("{} of {} new lines match", facts.matches, facts.lines),
         };
         let mut finding = Finding::new(all, summary)
             .cause(if state == State::Ok {

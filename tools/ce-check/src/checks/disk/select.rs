@@ -174,6 +174,9 @@ pub(super) struct Chosen<'a> {
     /// `None` for a path that no mount holds.
     pub(super) mount: Option<&'a Mount>,
     /// What it is reported as.
+    /// The path that is asked.
+    pub(super) path: PathBuf,
+    /// What it is reported as: the mount point.
     pub(super) name: PathBuf,
     pub(super) limits: Limits,
     pub(super) group: Option<String>,
@@ -196,9 +199,10 @@ pub(super) fn choose<'a>(
     let picks = |rule: &Rule| !matches!(rule.target, Target::NotMatching(_));
     if !selection.rules.iter().any(picks) {
         for mount in by_default(mounts).filter(|mount| keep(mount)) {
-            let name = mount.point.clone();
+            let (path, name) = (mount.point.clone(), mount.point.clone());
             chosen.push(Chosen {
                 mount: Some(mount),
+                path,
                 name,
                 limits: selection.rest,
                 group: selection.group.clone(),
@@ -206,10 +210,12 @@ pub(super) fn choose<'a>(
         }
     }
     for rule in &selection.rules {
-        let add = |mount: Option<&'a Mount>, name: PathBuf, chosen: &mut Vec<Chosen<'a>>| {
+        let add = |mount: Option<&'a Mount>, path: PathBuf, chosen: &mut Vec<Chosen<'a>>| {
+            let name = mount.map_or_else(|| path.clone(), |mount| mount.point.clone());
             chosen.retain(|earlier| earlier.name != name);
             chosen.push(Chosen {
                 mount,
+                path,
                 name,
                 limits: rule.limits,
                 group: rule.group.clone(),
@@ -228,11 +234,11 @@ pub(super) fn choose<'a>(
                         mounts::holding(mounts, &resolve(path))
                     }
                 });
-                let name = match mount {
+                let path = match mount {
                     Some(mount) if named.is_some() => mount.point.clone(),
                     _ => path.clone(),
                 };
-                add(mount, name, &mut chosen);
+                add(mount, path, &mut chosen);
             }
             Target::Matching(regex) => {
                 let mut found = false;
@@ -365,7 +371,7 @@ mod tests {
         for (path, exact, found) in [
             ("/srv", true, "/srv"),
             ("/dev/ext48:1", true, "/"),
-            ("/srv/www", false, "/srv/www"),
+            ("/srv/www", false, "/srv"),
         ] {
             assert_eq!(names(&select(path), &machine(), exact).unwrap(), [found]);
         }
