@@ -1,12 +1,13 @@
 //! The table of checks: one line each, sorted by name.
 
 mod disk;
+mod dns;
 mod load;
 
 use crate::check::Check;
 
 /// Every check, sorted by name.
-pub static CHECKS: &[&Check] = &[&disk::CHECK, &load::CHECK];
+pub static CHECKS: &[&Check] = &[&disk::CHECK, &dns::CHECK, &load::CHECK];
 
 /// The check of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Check> {

@@ -34,6 +34,9 @@ pub enum Fault {
         /// What is wrong with it.
         fault: String,
     },
+    /// What was to be reached was not.
+    #[error(transparent)]
+    Net(#[from] ce_net::NetError),
     /// The system said no.
     #[error("{action}: {source}")]
     System {
@@ -56,9 +59,14 @@ impl Fault {
         }
     }
 
-    /// What a record of this fault says: nothing could be told.
+    /// What a record of this fault says: a peer that cannot be reached is CRITICAL, all else could not be told.
     pub fn state(&self) -> State {
-        State::Unknown
+        use ce_net::NetError::{Config, File};
+        match self {
+            Self::Net(Config { .. } | File { .. }) => State::Unknown,
+            Self::Net(_) => State::Critical,
+            _ => State::Unknown,
+        }
     }
 }
 
@@ -69,6 +77,7 @@ impl Explain for Fault {
             Self::File(error) => error.hint(),
             Self::Config(error) => error.hint(),
             Self::Secret(error) => error.hint(),
+            Self::Net(error) => error.hint(),
             Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => None,
         }
     }
@@ -76,6 +85,7 @@ impl Explain for Fault {
     fn cause(&self) -> Cause {
         match self {
             Self::Usage { .. } | Self::Config(_) | Self::Secret(_) => Cause::CONFIG,
+            Self::Net(error) => error.cause(),
             Self::File(_) | Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => {
                 Cause::SYSTEM
             }

@@ -3,6 +3,7 @@
 mod check;
 mod checks;
 mod context;
+mod datagram;
 mod dropin;
 mod fault;
 mod limits;
@@ -10,6 +11,8 @@ mod mounts;
 mod probe;
 mod root;
 mod runner;
+mod target;
+mod timing;
 mod verbs;
 
 use std::ffi::OsString;
