@@ -3,11 +3,12 @@
 mod disk;
 mod dns;
 mod load;
+mod ping;
 
 use crate::check::Check;
 
 /// Every check, sorted by name.
-pub static CHECKS: &[&Check] = &[&disk::CHECK, &dns::CHECK, &load::CHECK];
+pub static CHECKS: &[&Check] = &[&disk::CHECK, &dns::CHECK, &load::CHECK, &ping::CHECK];
 
 /// The check of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Check> {

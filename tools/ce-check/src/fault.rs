@@ -45,6 +45,14 @@ pub enum Fault {
         /// What the system said.
         source: io::Error,
     },
+    /// This user may not.
+    #[error("{action}")]
+    Forbidden {
+        /// What was tried, and that it is not allowed.
+        action: String,
+        /// The way out.
+        hint: String,
+    },
     /// This machine has no such thing.
     #[error("{0}")]
     Absent(String),
@@ -78,6 +86,7 @@ impl Explain for Fault {
             Self::Config(error) => error.hint(),
             Self::Secret(error) => error.hint(),
             Self::Net(error) => error.hint(),
+            Self::Forbidden { hint, .. } => Some(hint.clone()),
             Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => None,
         }
     }
@@ -86,9 +95,11 @@ impl Explain for Fault {
         match self {
             Self::Usage { .. } | Self::Config(_) | Self::Secret(_) => Cause::CONFIG,
             Self::Net(error) => error.cause(),
-            Self::File(_) | Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => {
-                Cause::SYSTEM
-            }
+            Self::File(_)
+            | Self::Malformed { .. }
+            | Self::System { .. }
+            | Self::Forbidden { .. }
+            | Self::Absent(_) => Cause::SYSTEM,
         }
     }
 }

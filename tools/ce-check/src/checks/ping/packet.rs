@@ -32,7 +32,13 @@ pub enum Heard {
 }
 
 /// An echo request whose data begins with `token`, so that replies to others are not taken for ours.
-pub fn request(version: Version, ident: u16, sequence: u16, token: [u8; 8], data_bytes: usize) -> Vec<u8> {
+pub fn request(
+    version: Version,
+    ident: u16,
+    sequence: u16,
+    token: [u8; 8],
+    data_bytes: usize,
+) -> Vec<u8> {
     let (kind, _) = types(version);
     let mut packet = vec![kind, 0, 0, 0];
     packet.extend_from_slice(&ident.to_be_bytes());
@@ -47,8 +53,17 @@ pub fn request(version: Version, ident: u16, sequence: u16, token: [u8; 8], data
 }
 
 /// Reads what a socket received. A raw IPv4 socket sees the IP header too.
-pub fn parse(version: Version, bytes: &[u8], with_ip_header: bool, token: [u8; 8]) -> Option<Heard> {
-    let icmp = if with_ip_header { skip_ip(version, bytes)? } else { bytes };
+pub fn parse(
+    version: Version,
+    bytes: &[u8],
+    with_ip_header: bool,
+    token: [u8; 8],
+) -> Option<Heard> {
+    let icmp = if with_ip_header {
+        skip_ip(version, bytes)?
+    } else {
+        bytes
+    };
     let (request, reply) = types(version);
     let kind = *icmp.first()?;
     if kind == reply {
@@ -71,7 +86,11 @@ pub fn parse(version: Version, bytes: &[u8], with_ip_header: bool, token: [u8; 8
     }
     let (ident, sequence) = numbers(caused)?;
     let what = words(version, kind, *icmp.get(1)?);
-    Some(Heard::Failed { ident, sequence, what })
+    Some(Heard::Failed {
+        ident,
+        sequence,
+        what,
+    })
 }
 
 fn types(version: Version) -> (u8, u8) {
@@ -161,7 +180,10 @@ mod tests {
 
     #[test]
     fn a_reply_is_ours_by_its_token_with_and_without_an_ip_header() {
-        let heard = Some(Heard::Reply { ident: 7, sequence: 9 });
+        let heard = Some(Heard::Reply {
+            ident: 7,
+            sequence: 9,
+        });
         for version in [Version::V4, Version::V6] {
             assert_eq!(parse(version, &reply(version), false, TOKEN), heard);
             assert_eq!(parse(version, &reply(version), false, *b"another."), None);
@@ -169,7 +191,15 @@ mod tests {
             let request = request(version, 7, 9, TOKEN, 56);
             assert_eq!(parse(version, &request, false, TOKEN), None);
         }
-        assert_eq!(parse(Version::V4, &ip(Version::V4, &reply(Version::V4)), true, TOKEN), heard);
+        assert_eq!(
+            parse(
+                Version::V4,
+                &ip(Version::V4, &reply(Version::V4)),
+                true,
+                TOKEN
+            ),
+            heard
+        );
     }
 
     #[test]
@@ -182,7 +212,11 @@ mod tests {
         ] {
             let caused = ip(version, &request(version, 7, 9, TOKEN, 0));
             let error = [&[kind, code, 0, 0, 0, 0, 0, 0], &caused[..]].concat();
-            let failed = Heard::Failed { ident: 7, sequence: 9, what };
+            let failed = Heard::Failed {
+                ident: 7,
+                sequence: 9,
+                what,
+            };
             assert_eq!(parse(version, &error, false, TOKEN), Some(failed));
             assert_eq!(parse(version, &error[..20], false, TOKEN), None);
         }
