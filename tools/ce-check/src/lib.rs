@@ -11,6 +11,7 @@ mod mounts;
 mod probe;
 mod root;
 mod runner;
+mod starttls;
 mod target;
 mod timing;
 mod verbs;
