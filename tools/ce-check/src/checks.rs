@@ -4,11 +4,20 @@ mod disk;
 mod dns;
 mod load;
 mod ping;
+mod tcp;
+mod udp;
 
 use crate::check::Check;
 
 /// Every check, sorted by name.
-pub static CHECKS: &[&Check] = &[&disk::CHECK, &dns::CHECK, &load::CHECK, &ping::CHECK];
+pub static CHECKS: &[&Check] = &[
+    &disk::CHECK,
+    &dns::CHECK,
+    &load::CHECK,
+    &ping::CHECK,
+    &tcp::CHECK,
+    &udp::CHECK,
+];
 
 /// The check of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Check> {
