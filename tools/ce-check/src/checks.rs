@@ -4,6 +4,7 @@ mod disk;
 mod dns;
 mod load;
 mod ping;
+mod ssh;
 mod tcp;
 mod udp;
 
@@ -15,6 +16,7 @@ pub static CHECKS: &[&Check] = &[
     &dns::CHECK,
     &load::CHECK,
     &ping::CHECK,
+    &ssh::CHECK,
     &tcp::CHECK,
     &udp::CHECK,
 ];
