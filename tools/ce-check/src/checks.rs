@@ -2,8 +2,11 @@
 
 mod disk;
 mod dns;
+mod imap;
 mod load;
 mod ping;
+mod pop3;
+mod smtp;
 mod ssh;
 mod tcp;
 mod udp;
@@ -14,8 +17,11 @@ use crate::check::Check;
 pub static CHECKS: &[&Check] = &[
     &disk::CHECK,
     &dns::CHECK,
+    &imap::CHECK,
     &load::CHECK,
     &ping::CHECK,
+    &pop3::CHECK,
+    &smtp::CHECK,
     &ssh::CHECK,
     &tcp::CHECK,
     &udp::CHECK,

@@ -8,6 +8,7 @@ mod dropin;
 mod expect;
 mod fault;
 mod limits;
+mod mail;
 mod mounts;
 mod probe;
 mod root;
