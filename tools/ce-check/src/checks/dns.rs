@@ -21,7 +21,7 @@ mod message;
 mod serials;
 
 use exchange::{Answered, Asked};
-use expect::{Amount, Expected};
+use expect::{Amount, Expectation, Expected};
 use message::{Ask, Code, Data, Type};
 
 pub(super) static CHECK: Check = Check::new::<Dns>(
@@ -103,7 +103,6 @@ pub(super) static CHECK: Check = Check::new::<Dns>(
         label: |_, metric| (metric.name == "time").then(|| "time".to_owned()),
         deviations: &[
             "without -a any answer is OK: comparing the answer with the name that was asked for tells nothing",
-            "an answer without the expected value, or none, is CRITICAL as in check_dns, not WARNING",
             "-A takes +tcp, +dnssec and +norecurse: dig is not run",
         ],
     },
@@ -164,7 +163,7 @@ pub(super) struct Dns {
         visible_alias = "expected-address",
         alias = "expected_address"
     )]
-    expected: Vec<Expected>,
+    expected: Vec<Expectation>,
 
     /// Expect exactly the values of -a, no other
     #[arg(short = 'L', long, requires = "expected")]
@@ -366,6 +365,11 @@ impl Dns {
         Ok(servers)
     }
 
+    fn expected(&self) -> Vec<Expected> {
+        let lists = self.expected.iter().map(|Expectation(list)| list);
+        lists.flatten().cloned().collect()
+    }
+
     fn amount(&self) -> Amount {
         match (self.all, self.subset) {
             (true, _) => Amount::Exactly,
@@ -403,6 +407,10 @@ impl Dns {
 
         let took = ce_record::quantity::duration(facts.took);
         let (state, cause, summary) = match self.fault(facts, &values) {
+            // check_dig warns of what check_dns takes for an outage.
+            Some((cause, summary)) if self.dig && cause == Cause::CONTENT => {
+                (State::Warning, cause, summary)
+            }
             Some((cause, summary)) => (State::Critical, cause, summary),
             None if self.expect_nxdomain => (
                 State::Ok,
@@ -464,7 +472,10 @@ impl Dns {
                 _ => (Cause::DNS, format!("{} answers {code}", answered.server)),
             });
         }
-        let all = |has: fn(&Answered) -> bool| facts.answers.iter().all(has);
+        // An answer that there is no AAAA record says nothing of the one that there is an A record.
+        let has_values = |answered: &&Answered| !answered.message.answer.is_empty();
+        let telling = facts.answers.iter().filter(has_values);
+        let all = |has: fn(&Answered) -> bool| telling.clone().all(has);
         let server = facts.answers.first().map(|answered| answered.server);
         let server = server.map(|server| server.to_string()).unwrap_or_default();
         if self.has("") && !all(|answered| answered.message.flags.authoritative) {
@@ -479,7 +490,7 @@ impl Dns {
             let summary = format!("'{}' has no {} record", facts.name, list(&facts.kinds));
             return Some((Cause::CONTENT, summary));
         }
-        let fault = expect::fault(&self.expected, values, self.amount())?;
+        let fault = expect::fault(&self.expected(), values, self.amount())?;
         Some((Cause::CONTENT, format!("{fault} in {}", some(values))))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ce_net::{Deadline, NetError};
+use ce_net::Deadline;
 use ce_record::{Cause, Finding, State};
 use clap::Args;
 
@@ -213,7 +213,7 @@ impl Ssh {
         !self.fingerprint.is_empty() || self.known_hosts.is_some() || self.host_key_type.is_some()
     }
 
-    fn gather(&self, known: Option<Known>, deadline: Deadline) -> Result<Facts, NetError> {
+    fn gather(&self, known: Option<Known>, deadline: Deadline) -> Result<Facts, Fault> {
         let started = Instant::now();
         let target = crate::target::Target {
             host: self.host().to_owned(),
@@ -229,7 +229,7 @@ impl Ssh {
         };
         let key = if self.wants_key() {
             let algorithms = self.algorithms(known.as_ref());
-            Some(exchange::host_key(&mut stream, &hello, &algorithms)?.0)
+            Some(exchange::host_key(&mut stream, &hello, &algorithms)?)
         } else {
             None
         };
@@ -260,7 +260,7 @@ impl Ssh {
         .data("protocol", &*banner.protocol)
         .data("software", banner.version());
         for (name, list) in [
-            ("key_exchange", &offer.kex),
+            ("key_exchange", &exchange::methods(offer)),
             ("host_key_algorithms", &offer.host_key),
             ("ciphers", &offer.cipher[1]),
             ("macs", &offer.mac[1]),

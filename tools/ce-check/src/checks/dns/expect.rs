@@ -3,7 +3,25 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// One `-a`: an address, a network in CIDR form, or text compared blind to case.
+/// One `-a`: an address, a network or text; or several addresses and networks with commas between, as check_dns has
+/// them. A text may hold commas of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation(pub Vec<Expected>);
+
+impl FromStr for Expectation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Result<Vec<Expected>, String> = text.split(',').map(str::parse).collect();
+        let is_network = |one: &Expected| matches!(one, Expected::Network { .. });
+        match parts {
+            Ok(parts) if parts.iter().all(is_network) => Ok(Self(parts)),
+            _ => Ok(Self(vec![text.parse()?])),
+        }
+    }
+}
+
+/// One value: an address, a network in CIDR form, or text compared blind to case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
     Network { address: IpAddr, prefix: u8 },
@@ -36,12 +54,23 @@ impl FromStr for Expected {
 impl Expected {
     fn matches(&self, value: &str) -> bool {
         match self {
-            Self::Text(text) => *text == plain(value),
+            Self::Text(text) => *text == plain(value) || *text == plain(without_numbers(value)),
             Self::Network { address, prefix } => value
                 .parse::<IpAddr>()
                 .is_ok_and(|value| share_prefix(*address, value, *prefix)),
         }
     }
+}
+
+/// The name in an MX or SRV record, which stands behind its numbers.
+fn without_numbers(value: &str) -> &str {
+    let mut rest = value;
+    while let Some((word, after)) = rest.split_once(' ')
+        && word.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        rest = after;
+    }
+    rest
 }
 
 fn bits(address: IpAddr) -> u8 {
@@ -118,6 +147,9 @@ mod tests {
             ("2001:DB8:0::1", "2001:db8::1", true),
             ("10 Mail.example.org", "10 mail.example.org.", true),
             ("mail.example.org.", "mail.example.net.", false),
+            ("mail.example.org", "10 mail.example.org.", true),
+            ("sip.example.org", "0 5 5060 sip.example.org.", true),
+            ("v=spf1", "v=spf1 -all", false),
         ] {
             let expected: Expected = expected.parse().unwrap();
             assert_eq!(expected.matches(value), matches, "{expected:?} {value}");
@@ -125,6 +157,9 @@ mod tests {
         for bad in ["", "192.0.2.0/33", "::/129", "1.2.3.4/x"] {
             assert!(bad.parse::<Expected>().is_err(), "{bad}");
         }
+        let count = |text: &str| text.parse::<Expectation>().unwrap().0.len();
+        assert_eq!(count("192.0.2.1,2001:db8::/32"), 2);
+        assert_eq!(count("v=DKIM1, p=1"), 1);
         // A TXT value may well hold a slash.
         assert!("v=x/y".parse::<Expected>().is_ok());
     }

@@ -8,6 +8,7 @@ use ring::rand::SystemRandom;
 
 use super::key::HostKey;
 use super::wire::{self, Banner, Cursor, Malformed, Offer};
+use crate::fault::Fault;
 
 /// What the server is told that this is. Sent before it says anything: some wait for it.
 pub const OUR_VERSION: &[u8] = concat!("SSH-2.0-ce_check_", env!("CARGO_PKG_VERSION")).as_bytes();
@@ -131,22 +132,22 @@ fn receive(stream: &mut Stream, kind: u8) -> Result<Vec<u8>, NetError> {
     ))
 }
 
-/// Has the server prove one of its host keys by these signature algorithms, best first: the key, and the algorithm.
-pub fn host_key(
-    stream: &mut Stream,
-    hello: &Hello,
-    algorithms: &[&str],
-) -> Result<(HostKey, String), NetError> {
+/// Has the server prove one of its host keys by one of these signature algorithms, best first.
+///
+/// # Errors
+/// [`Fault::Absent`], which is no verdict, when no key exchange is known to both; else that of the network.
+pub fn host_key(stream: &mut Stream, hello: &Hello, algorithms: &[&str]) -> Result<HostKey, Fault> {
     let offer = &hello.offer;
     let offered = |list: &[String], name: &str| list.iter().any(|one| one == name);
     let method = METHODS
         .iter()
         .find(|method| offered(&offer.kex, method.name))
         .ok_or_else(|| {
-            breach(
-                stream,
-                format!("no common key exchange: it offers {}", offer.kex.join(", ")),
-            )
+            Fault::Absent(format!(
+                "cannot ask '{}' for its host key: this program speaks none of its key exchanges: {}",
+                stream.target(),
+                offer.kex.join(", ")
+            ))
         })?;
     let algorithm = algorithms
         .iter()
@@ -207,7 +208,7 @@ pub fn host_key(
     .map_err(|_| breach(stream, "it sends an impossible key exchange value"))?;
     key.verify(algorithm, hash.as_ref(), &signature)
         .map_err(|fault| malformed(stream, fault))?;
-    Ok((key, (*algorithm).to_owned()))
+    Ok(key)
 }
 
 impl Hello {
@@ -219,4 +220,11 @@ impl Hello {
             kexinit: Vec::new(),
         }
     }
+}
+
+/// What is offered to agree on keys, without the words that stand there to announce extensions (RFC 8308).
+pub fn methods(offer: &Offer) -> Vec<String> {
+    let is_method =
+        |name: &&String| !name.starts_with("kex-strict-") && !name.starts_with("ext-info-");
+    offer.kex.iter().filter(is_method).cloned().collect()
 }

@@ -46,7 +46,7 @@ fn run(port: u16, arguments: &str) -> Finding {
     let ssh = ssh(&format!("-H 127.0.0.1 -p {port} {arguments}"));
     match ssh.gather(None, Deadline::after(Duration::from_millis(800))) {
         Ok(facts) => ssh.judge(&facts),
-        Err(error) => crate::runner::explain(&error.into()),
+        Err(error) => crate::runner::explain(&error),
     }
 }
 
