@@ -2,15 +2,11 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
 
 use ce_net::{Deadline, NetError, Phase};
 
 /// No datagram is longer.
 const MAX_BYTES: usize = 65_535;
-/// The kernel takes a timeout of zero for none at all.
-const SHORTEST: Duration = Duration::from_millis(1);
-
 /// A UDP socket that hears only its peer, and hears from the kernel when the peer's machine says that nobody listens.
 #[derive(Debug)]
 pub struct Datagrams {
@@ -52,10 +48,15 @@ impl Datagrams {
     pub fn receive(&self, deadline: Deadline) -> Result<Vec<u8>, NetError> {
         let mut buffer = vec![0; MAX_BYTES];
         loop {
-            let left = deadline.left(Phase::Receive, &self.target)?;
+            let Some(wait) = deadline.wait() else {
+                return Err(NetError::Timeout {
+                    phase: Phase::Receive,
+                    target: self.target.clone(),
+                });
+            };
             let received = self
                 .socket
-                .set_read_timeout(Some(left.max(SHORTEST)))
+                .set_read_timeout(Some(wait))
                 .and_then(|()| self.socket.recv(&mut buffer));
             match received {
                 Ok(length) => {

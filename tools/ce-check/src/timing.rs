@@ -50,7 +50,10 @@ impl TimeLimits {
 
     /// Refuses a pair that can never warn.
     pub fn validate(&self) -> Result<(), Fault> {
-        refuse_contradiction("-w", "-c", self.thresholds())
+        // In the seconds that they were written in.
+        let seconds = |range: Option<Range>| range.map(|range| range.scaled(1.0 / SECOND));
+        let given = Thresholds::new(seconds(self.warning), seconds(self.critical));
+        refuse_contradiction("-w", "-c", given)
     }
 
     /// How a time is judged.

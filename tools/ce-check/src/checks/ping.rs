@@ -224,7 +224,10 @@ const DEFAULT_CRITICAL: Limit = Limit {
 
 impl Observe for Ping {
     fn validate(&self) -> Result<(), Fault> {
-        refuse_contradiction("-w", "-c", self.rta_range())?;
+        // In the milliseconds that they were written in.
+        let ms = |range: Option<Range>| range.map(|range| range.scaled(1e-3));
+        let rta = self.rta_range();
+        refuse_contradiction("-w", "-c", Thresholds::new(ms(rta.warn), ms(rta.crit)))?;
         refuse_contradiction("-w", "-c", self.loss_range())?;
         match self.min_alive {
             Some(count) if count > self.targets().count() => Err(Fault::usage(format!(
@@ -385,10 +388,10 @@ impl Ping {
         if let (None, Some(failure)) = (rta, &echoes.failure) {
             summary = format!("{summary}: {failure}");
         }
-        let cause = if rta.is_none() {
-            Cause::TIMEOUT
-        } else {
-            Cause::THRESHOLD
+        let cause = match (rta, &echoes.failure) {
+            (Some(_), _) => Cause::THRESHOLD,
+            (None, Some(_)) => Cause::CONNECT,
+            (None, None) => Cause::TIMEOUT,
         };
         let time = |name: &'static str, value: Option<Duration>| match value {
             Some(value) => timing::metric(name, value),

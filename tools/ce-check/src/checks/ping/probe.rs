@@ -15,9 +15,6 @@ use crate::fault::Fault;
 
 /// Enough for an IPv4 header with options and the largest packet that is sent.
 const BUFFER_BYTES: usize = 65_535;
-/// The kernel takes a timeout of zero for none at all.
-const SHORTEST: Duration = Duration::from_millis(1);
-
 /// How it is pinged.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -160,12 +157,10 @@ impl Echo {
             if is_last && echoes.trips.iter().all(Option::is_some) {
                 return;
             }
-            let Some(left) = until.remaining() else {
-                return;
-            };
+            let Some(wait) = until.wait() else { return };
             let received = self
                 .socket
-                .set_read_timeout(Some(left.max(SHORTEST)))
+                .set_read_timeout(Some(wait))
                 .and_then(|()| self.socket.recv_from(&mut buffer));
             let now = Instant::now();
             let (length, from) = match received {
