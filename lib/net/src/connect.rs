@@ -120,15 +120,19 @@ fn establish(
     deadline: Deadline,
 ) -> Result<(), NetError> {
     loop {
-        let left = deadline.left(Phase::Connect, target)?;
-        let left = left.max(crate::socket::SHORTEST);
-        set_socket_timeout(socket, Timeout::Send, Some(left))
+        let Some(wait) = deadline.wait() else {
+            return Err(NetError::Timeout {
+                phase: Phase::Connect,
+                target: target.to_owned(),
+            });
+        };
+        set_socket_timeout(socket, Timeout::Send, Some(wait))
             .map_err(|error| failed(target, error.into()))?;
         match connect(socket, address) {
-            // Interrupted by a signal, it goes on in the kernel: the next call waits for it.
-            Err(Errno::INTR | Errno::ALREADY) => {}
+            // Interrupted by a signal or its timer, it goes on in the kernel: the next call waits for it.
+            Err(Errno::INTR | Errno::ALREADY | Errno::INPROGRESS | Errno::AGAIN) => {}
             Ok(()) | Err(Errno::ISCONN) => return Ok(()),
-            Err(Errno::INPROGRESS | Errno::AGAIN | Errno::TIMEDOUT) => {
+            Err(Errno::TIMEDOUT) => {
                 return Err(NetError::Timeout {
                     phase: Phase::Connect,
                     target: target.to_owned(),

@@ -38,6 +38,17 @@ impl Deadline {
             .filter(|left| !left.is_zero())
     }
 
+    /// How long to have the kernel wait at once; none when the time is over.
+    ///
+    /// The kernel's timers for socket timeouts may be late by an eighth of what they are set to (its timer wheel, since
+    /// Linux 4.8: 10 s become 10.3 s). So it is asked for less, and again for what is then left.
+    #[must_use]
+    pub fn wait(self) -> Option<Duration> {
+        // The kernel takes a timeout of zero for none at all, and counts in ticks of this order anyway.
+        const SHORTEST: Duration = Duration::from_millis(1);
+        self.remaining().map(|left| (left - left / 8).max(SHORTEST))
+    }
+
     /// The time left for this phase of reaching `target`.
     ///
     /// # Errors

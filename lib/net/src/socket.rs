@@ -7,9 +7,6 @@ use std::time::Duration;
 
 use crate::Deadline;
 
-/// The kernel takes a timeout of zero for none at all, and counts in ticks of this order anyway.
-pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
-
 #[derive(Debug)]
 enum End {
     Tcp(TcpStream),
@@ -34,23 +31,22 @@ impl Socket {
     }
 
     fn left(&self) -> io::Result<Option<Duration>> {
-        match self.deadline.remaining() {
-            Some(left) => Ok(Some(left.max(SHORTEST))),
+        match self.deadline.wait() {
+            Some(wait) => Ok(Some(wait)),
             None => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 }
 
-/// Tries again when a signal came between, with what is then left of the time.
-///
-/// A socket timeout shows as "would block", which for a blocking socket is a riddle: here it is a timeout.
+/// Tries again when a signal came between or the kernel's timer was set too short, until [`Socket::left`] ends it.
 fn timed<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match attempt() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                ) => {}
             result => return result,
         }
     }
@@ -89,5 +85,26 @@ impl Write for Socket {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_wait_of_seconds_ends_when_it_should_and_not_at_the_next_slot_of_the_timer_wheel() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let started = Instant::now();
+        let deadline = Deadline::after(Duration::from_millis(3050));
+        let mut socket = Socket::unix(ours, deadline);
+        let error = socket.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let late = started
+            .elapsed()
+            .saturating_sub(Duration::from_millis(3050));
+        assert!(late < Duration::from_millis(60), "{late:?} late");
     }
 }

@@ -136,19 +136,30 @@ impl Metric {
         self
     }
 
-    /// A time in microseconds as one in seconds, its limits too: what the plugins of old print.
+    /// A time in microseconds as one in seconds, its limits too: what most plugins of old print.
     #[must_use]
-    pub fn in_seconds(mut self) -> Self {
-        let seconds = |us: f64| us / 1e6;
-        let scaled = |number: Option<Number>| {
-            number.map(|number| Number::rounded(seconds(number.as_f64()), 6))
+    pub fn in_seconds(self) -> Self {
+        self.divided(1e6, "s")
+    }
+
+    /// A time in microseconds as one in milliseconds, its limits too.
+    #[must_use]
+    pub fn in_milliseconds(self) -> Self {
+        self.divided(1e3, "ms")
+    }
+
+    /// Divided, not multiplied: 300000 us shall be 0.3 s to the last digit.
+    fn divided(mut self, divisor: f64, unit: &'static str) -> Self {
+        let number = |number: Option<Number>| {
+            number.map(|number| Number::rounded(number.as_f64() / divisor, 6))
         };
-        self.value = scaled(self.value);
-        self.min = scaled(self.min);
-        self.max = scaled(self.max);
-        self.warn = self.warn.map(|range| range.map(seconds));
-        self.crit = self.crit.map(|range| range.map(seconds));
-        self.unit = "s".into();
+        let range = |range: Option<Range>| range.map(|range| range.map(|end| end / divisor));
+        self.value = number(self.value);
+        self.min = number(self.min);
+        self.max = number(self.max);
+        self.warn = range(self.warn);
+        self.crit = range(self.crit);
+        self.unit = unit.into();
         self
     }
 

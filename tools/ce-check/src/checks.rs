@@ -4,10 +4,12 @@ mod clock;
 mod conntrack;
 mod cpu;
 mod disk;
+mod dns;
 mod exec;
 mod fds;
 mod files;
 mod http;
+mod imap;
 mod job;
 mod load;
 mod log;
@@ -15,12 +17,18 @@ mod mailq;
 mod memory;
 mod mounts;
 mod net;
+mod ping;
+mod pop3;
 mod pressure;
 mod procs;
 mod raid;
 mod reboot;
+mod smtp;
+mod ssh;
 mod swap;
+mod tcp;
 mod tls;
+mod udp;
 mod units;
 mod uptime;
 
@@ -32,10 +40,12 @@ pub static CHECKS: &[&Check] = &[
     &conntrack::CHECK,
     &cpu::CHECK,
     &disk::CHECK,
+    &dns::CHECK,
     &exec::CHECK,
     &fds::CHECK,
     &files::CHECK,
     &http::CHECK,
+    &imap::CHECK,
     &job::CHECK,
     &load::CHECK,
     &log::CHECK,
@@ -43,12 +53,18 @@ pub static CHECKS: &[&Check] = &[
     &memory::CHECK,
     &mounts::CHECK,
     &net::CHECK,
+    &ping::CHECK,
+    &pop3::CHECK,
     &pressure::CHECK,
     &procs::CHECK,
     &raid::CHECK,
     &reboot::CHECK,
+    &smtp::CHECK,
+    &ssh::CHECK,
     &swap::CHECK,
+    &tcp::CHECK,
     &tls::CHECK,
+    &udp::CHECK,
     &units::CHECK,
     &uptime::CHECK,
 ];

@@ -52,6 +52,14 @@ pub enum Fault {
         /// What the system said.
         source: io::Error,
     },
+    /// This user may not.
+    #[error("{action}")]
+    Forbidden {
+        /// What was tried, and that it is not allowed.
+        action: String,
+        /// The way out.
+        hint: String,
+    },
     /// This machine has no such thing.
     #[error("{0}")]
     Absent(String),
@@ -88,6 +96,7 @@ impl Explain for Fault {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Usage { hint, .. } => hint.clone(),
+            Self::Forbidden { hint, .. } => Some(hint.clone()),
             Self::File(error) => error.hint(),
             Self::Config(error) => error.hint(),
             Self::Secret(error) => error.hint(),
@@ -105,9 +114,11 @@ impl Explain for Fault {
             Self::Net(error) => error.cause(),
             Self::Records(_) => Cause::CONTENT,
             Self::Usage { .. } | Self::Config(_) | Self::Secret(_) => Cause::CONFIG,
-            Self::File(_) | Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => {
-                Cause::SYSTEM
-            }
+            Self::File(_)
+            | Self::Malformed { .. }
+            | Self::System { .. }
+            | Self::Forbidden { .. }
+            | Self::Absent(_) => Cause::SYSTEM,
         }
     }
 }
