@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use ce_cli::Common;
-use ce_record::{Finding, Metric, Record};
+use ce_record::{Finding, Metric, Number, Range, Record};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::context::Context;
@@ -145,6 +145,7 @@ pub struct Check {
     augment: fn(Command) -> Command,
     parse: Parse,
     rewrite: fn(Vec<OsString>) -> Vec<OsString>,
+    plugin_unit: fn(Metric) -> Metric,
 }
 
 impl fmt::Debug for Check {
@@ -153,6 +154,39 @@ impl fmt::Debug for Check {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// A time as most plugins print it: in seconds, with its limits. Other metrics stay as they are.
+pub fn in_seconds(metric: Metric) -> Metric {
+    const S: f64 = 1e-6;
+    if metric.unit != "us" {
+        return metric;
+    }
+    let number = |number: Option<Number>| number.map(|us| Number::rounded(us.as_f64() * S, 6));
+    // Divided, not multiplied: 300000 us shall be 0.3 s to the last digit.
+    let range = |range: Option<Range>| {
+        range.and_then(|range| {
+            let seconds = Range::new(range.start() / 1e6, range.end() / 1e6)?;
+            Some(if range.is_inverted() {
+                range.scaled(S)
+            } else {
+                seconds
+            })
+        })
+    };
+    Metric {
+        unit: "s".into(),
+        value: number(metric.value),
+        warn: range(metric.warn),
+        crit: range(metric.crit),
+        min: number(metric.min),
+        max: number(metric.max),
+        ..metric
+    }
+}
+
+fn same(metric: Metric) -> Metric {
+    metric
 }
 
 fn as_given(args: Vec<OsString>) -> Vec<OsString> {
@@ -178,6 +212,7 @@ impl Check {
                 A::from_arg_matches(matches).map(|args| Box::new(args) as Box<dyn Observe>)
             },
             rewrite: as_given,
+            plugin_unit: same,
         }
     }
 
@@ -203,6 +238,28 @@ impl Check {
     pub const fn rewriting(mut self, rewrite: fn(Vec<OsString>) -> Vec<OsString>) -> Self {
         self.rewrite = rewrite;
         self
+    }
+
+    /// With metrics put into the unit that its plugins print, such as [`in_seconds`].
+    pub const fn plugin_unit(mut self, convert: fn(Metric) -> Metric) -> Self {
+        self.plugin_unit = convert;
+        self
+    }
+
+    /// A metric as this plugin's perfdata has it; `None` where the plugin has none.
+    #[allow(dead_code, reason = "the drop-in prints it")]
+    pub(crate) fn perfdata(
+        &self,
+        plugin: &Plugin,
+        record: &Record,
+        metric: &Metric,
+    ) -> Option<Metric> {
+        let label = (plugin.label)(record, metric)?;
+        let metric = Metric {
+            name: label.into(),
+            ..metric.clone()
+        };
+        Some((self.plugin_unit)(metric))
     }
 
     /// The arguments as clap takes them.
@@ -260,4 +317,23 @@ fn help_without_letter() -> clap::Arg {
         .long("help")
         .action(clap::ArgAction::Help)
         .help("Print help")
+}
+
+#[cfg(test)]
+mod tests {
+    use ce_record::Thresholds;
+
+    use super::*;
+
+    #[test]
+    fn a_time_is_printed_in_seconds_with_its_limits_and_a_size_stays() {
+        let limit = Thresholds::new("300000".parse().ok(), "@500000:600000".parse().ok());
+        let time = in_seconds(Metric::new("time", 812u64, "us").limits(limit).min(0i64));
+        assert_eq!(time.value, Some(Number::from(0.000_812)));
+        assert_eq!(time.warn.unwrap().to_string(), "0.3");
+        assert!(time.crit.unwrap().is_inverted());
+        assert_eq!((&*time.unit, time.min), ("s", Some(Number::from(0i64))));
+        let size = Metric::new("size", 5u64, "B");
+        assert_eq!(in_seconds(size.clone()), size);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod disk;
 mod dns;
+mod http;
 mod imap;
 mod load;
 mod ping;
@@ -9,6 +10,7 @@ mod pop3;
 mod smtp;
 mod ssh;
 mod tcp;
+mod tls;
 mod udp;
 
 use crate::check::Check;
@@ -17,6 +19,7 @@ use crate::check::Check;
 pub static CHECKS: &[&Check] = &[
     &disk::CHECK,
     &dns::CHECK,
+    &http::CHECK,
     &imap::CHECK,
     &load::CHECK,
     &ping::CHECK,
@@ -24,6 +27,7 @@ pub static CHECKS: &[&Check] = &[
     &smtp::CHECK,
     &ssh::CHECK,
     &tcp::CHECK,
+    &tls::CHECK,
     &udp::CHECK,
 ];
 

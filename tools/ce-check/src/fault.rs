@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use ce_cli::{ConfigError, Explain, FileError, SecretError};
+use ce_net::NetError;
 use ce_record::{Cause, State};
 
 /// Why a check could not tell.
@@ -26,6 +27,9 @@ pub enum Fault {
     /// A password or token.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The network, or what is at its other end.
+    #[error(transparent)]
+    Net(#[from] NetError),
     /// A file that does not read as its documentation says.
     #[error("cannot make sense of '{}': {fault}", .path.display())]
     Malformed {
@@ -34,9 +38,6 @@ pub enum Fault {
         /// What is wrong with it.
         fault: String,
     },
-    /// What was to be reached was not.
-    #[error(transparent)]
-    Net(#[from] ce_net::NetError),
     /// The system said no.
     #[error("{action}: {source}")]
     System {
@@ -67,14 +68,21 @@ impl Fault {
         }
     }
 
-    /// What a record of this fault says: a peer that cannot be reached is CRITICAL, all else could not be told.
+    /// What a record of this fault says: nothing could be told, but for what is at the other end of the network.
     pub fn state(&self) -> State {
-        use ce_net::NetError::{Config, File};
         match self {
-            Self::Net(Config { .. } | File { .. }) => State::Unknown,
-            Self::Net(_) => State::Critical,
+            Self::Net(error) => net_state(error),
             _ => State::Unknown,
         }
+    }
+}
+
+/// A target that cannot be reached is down; options that cannot be used say nothing about it.
+pub(crate) fn net_state(error: &NetError) -> State {
+    if error.cause() == Cause::CONFIG {
+        State::Unknown
+    } else {
+        State::Critical
     }
 }
 
@@ -93,8 +101,8 @@ impl Explain for Fault {
 
     fn cause(&self) -> Cause {
         match self {
-            Self::Usage { .. } | Self::Config(_) | Self::Secret(_) => Cause::CONFIG,
             Self::Net(error) => error.cause(),
+            Self::Usage { .. } | Self::Config(_) | Self::Secret(_) => Cause::CONFIG,
             Self::File(_)
             | Self::Malformed { .. }
             | Self::System { .. }

@@ -1,5 +1,6 @@
 //! Is it healthy? One file a check; each gathers facts, judges them purely and says what it found as records.
 
+mod certificate;
 mod check;
 mod checks;
 mod context;
@@ -10,12 +11,15 @@ mod fault;
 mod limits;
 mod mail;
 mod mounts;
+mod names;
 mod probe;
 mod root;
 mod runner;
 mod secure;
 mod starttls;
 mod target;
+#[cfg(test)]
+mod testing;
 mod timing;
 mod verbs;
 

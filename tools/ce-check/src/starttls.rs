@@ -11,7 +11,7 @@ use std::fmt;
 use ce_net::{NetError, Stream};
 use clap::ValueEnum;
 
-pub(crate) use reply::{Line, Reply, read_line, read_reply};
+pub(crate) use reply::{Reply, read_line, read_reply};
 
 /// A protocol that agrees on TLS in plain text first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

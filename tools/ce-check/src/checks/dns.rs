@@ -8,7 +8,7 @@ use ce_record::{Cause, Finding, Metric, Number, State};
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::check::{Check, Field, Group, MetricDoc, Observe, Plugin, Subject};
+use crate::check::{Check, Field, Group, MetricDoc, Observe, Plugin, Subject, in_seconds};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::root::Root;
@@ -106,7 +106,8 @@ pub(super) static CHECK: Check = Check::new::<Dns>(
             "-A takes +tcp, +dnssec and +norecurse: dig is not run",
         ],
     },
-]);
+])
+.plugin_unit(in_seconds);
 
 /// Name servers: that they answer, and what
 ///

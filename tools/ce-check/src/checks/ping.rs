@@ -99,7 +99,8 @@ pub(super) static CHECK: Check = Check::new::<Ping>(
         label: |_, metric| (metric.name != "jitter").then(|| metric.name.to_string()),
         deviations: &["all packets are waited for, so that the loss is that of all of them"],
     },
-]);
+])
+.plugin_unit(in_milliseconds);
 
 /// Round trip and loss of ICMP echo requests
 ///
@@ -167,6 +168,24 @@ pub(super) struct Ping {
 
     #[command(flatten)]
     family: FamilyFlags,
+}
+
+/// Times as the plugins print them.
+fn in_milliseconds(metric: Metric) -> Metric {
+    if metric.unit != "us" {
+        return metric;
+    }
+    let range = |range: Option<Range>| range.map(|range| range.scaled(1e-3));
+    let number = |number: Number| Number::rounded(number.as_f64() / 1e3, 3);
+    Metric {
+        unit: "ms".into(),
+        value: metric.value.map(number),
+        warn: range(metric.warn),
+        crit: range(metric.crit),
+        min: metric.min.map(number),
+        max: metric.max.map(number),
+        ..metric
+    }
 }
 
 /// Milliseconds, or a number with a unit.
@@ -537,6 +556,18 @@ mod tests {
         assert!(ping("-H x -w 100,60% -c 500,20%").validate().is_err());
         assert!(ping("-H x -w 100,100% -c 100,100%").validate().is_ok());
         assert!(ping("-H x -m 2").validate().is_err());
+    }
+
+    #[test]
+    fn the_plugins_print_milliseconds() {
+        let finding = ping("x").judge(HERE, &echoes(&[Some(10)]));
+        let rta = in_milliseconds(finding.metrics[0].clone());
+        assert_eq!((rta.value, &*rta.unit), (Some(Number::Int(10)), "ms"));
+        assert_eq!(rta.warn.unwrap().to_string(), "200");
+        assert_eq!(
+            in_milliseconds(finding.metrics[1].clone()),
+            finding.metrics[1]
+        );
     }
 
     #[test]

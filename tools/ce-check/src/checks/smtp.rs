@@ -6,7 +6,7 @@ use ce_record::{Cause, Finding};
 use clap::{Args, ValueEnum};
 use regex::Regex;
 
-use crate::check::{Check, Group, Observe, Plugin, Subject};
+use crate::check::{Check, Group, Observe, Plugin, Subject, in_seconds};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::mail::{CAPABILITIES, Flaw, GREETING, MailFlags, Talk, sasl_plain};
@@ -35,7 +35,8 @@ pub(super) static CHECK: Check = Check::new::<Smtp>(
         "-A takes PLAIN besides LOGIN; a password goes over TLS only, or with --plaintext-login",
         "-e is a regular expression, matched with the first line of the greeting",
     ],
-}]);
+}])
+.plugin_unit(in_seconds);
 
 /// SMTP and LMTP servers: greeting, capabilities, TLS, login, dialog
 #[derive(Args, Debug)]

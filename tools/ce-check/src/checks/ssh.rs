@@ -7,7 +7,7 @@ use ce_net::Deadline;
 use ce_record::{Cause, Finding, State};
 use clap::Args;
 
-use crate::check::{Check, Field, Group, Observe, Plugin, Subject};
+use crate::check::{Check, Field, Group, Observe, Plugin, Subject, in_seconds};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::secure::worsen;
@@ -84,7 +84,8 @@ pub(super) static CHECK: Check = Check::new::<Ssh>(
         "a server that greets but does not begin the key exchange is CRITICAL: nobody gets in",
         "-r takes the software alone (OpenSSH_9.2p1) besides the whole version",
     ],
-}]);
+}])
+.plugin_unit(in_seconds);
 
 /// SSH servers: that they answer, as what, with which host key
 ///

@@ -9,7 +9,7 @@ use ce_record::{Cause, Finding, State};
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::check::{Check, Field, Group, MetricDoc, Observe, Plugin, Subject};
+use crate::check::{Check, Field, Group, MetricDoc, Observe, Plugin, Subject, in_seconds};
 use crate::context::Context;
 use crate::expect::{ExpectFlags, excerpt, unescape};
 use crate::fault::Fault;
@@ -173,7 +173,8 @@ pub(super) static CHECK: Check = Check::new::<Tcp>(
             "QUIT"
         ]
     ),
-]);
+])
+.plugin_unit(in_seconds);
 
 /// A TCP or Unix socket: that it accepts, and what it says
 ///

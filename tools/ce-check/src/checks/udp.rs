@@ -7,7 +7,7 @@ use ce_net::{Deadline, NetError};
 use ce_record::{Cause, Finding, State};
 use clap::Args;
 
-use crate::check::{Check, Field, Group, Observe, Plugin, Subject};
+use crate::check::{Check, Field, Group, Observe, Plugin, Subject, in_seconds};
 use crate::context::Context;
 use crate::datagram::Datagrams;
 use crate::expect::{ExpectFlags, excerpt, unescape};
@@ -42,7 +42,8 @@ pub(super) static CHECK: Check = Check::new::<Udp>(
         "a datagram that gets no answer is sent again after a second: one that is lost is no outage",
         "-S and -D are not taken: there is no TLS over UDP",
     ],
-}]);
+}])
+.plugin_unit(in_seconds);
 
 /// A datagram may be lost: so it is sent again.
 const RESEND: Duration = Duration::from_secs(1);

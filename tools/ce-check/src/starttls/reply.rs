@@ -25,7 +25,7 @@ impl Reply {
     }
 
     /// Whether an EHLO offered this extension.
-    #[allow(dead_code)] // smtp asks
+    #[allow(dead_code, reason = "the smtp check asks")]
     pub(crate) fn offers(&self, extension: &str) -> bool {
         let first_word = |line: &String| {
             line.split_ascii_whitespace()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ce_net::Deadline;
 use proptest::prelude::*;
 
+use super::reply::Line;
 use super::*;
 
 /// Runs `begin` against a server that writes each line in turn and reads one line after each but the last.
