@@ -551,6 +551,18 @@ mod tests {
     }
 
     #[test]
+    fn the_plugins_print_milliseconds() {
+        let finding = ping("x").judge(HERE, &echoes(&[Some(10)]));
+        let rta = in_plugins_unit(&finding.metrics[0].clone());
+        assert_eq!((rta.value, &*rta.unit), (Some(Number::Int(10)), "ms"));
+        assert_eq!(rta.warn.unwrap().to_string(), "200");
+        assert_eq!(
+            in_plugins_unit(&finding.metrics[1].clone()),
+            finding.metrics[1]
+        );
+    }
+
+    #[test]
     fn enough_hosts_that_are_well_excuse_the_others() {
         let finding = |state| Finding::new(state, "x");
         let mut findings = vec![finding(State::Ok), finding(State::Critical)];

@@ -23,16 +23,6 @@ impl Reply {
         let text = self.lines.last().map(String::as_str).unwrap_or_default();
         format!("{} {text}", self.code)
     }
-
-    /// Whether an EHLO offered this extension.
-    pub(crate) fn offers(&self, extension: &str) -> bool {
-        let first_word = |line: &String| {
-            line.split_ascii_whitespace()
-                .next()
-                .is_some_and(|word| word.eq_ignore_ascii_case(extension))
-        };
-        self.lines.iter().skip(1).any(first_word)
-    }
 }
 
 /// One line of a numbered reply.
