@@ -144,7 +144,7 @@ pub(super) struct Dns {
     #[arg(short, long, value_name = "PORT", default_value_t = 53, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
 
-    /// Record types: A, AAAA, MX, NS, TXT, SOA, CNAME, PTR, SRV, CAA, DS, TYPEnnn ...
+    /// Record types: A, AAAA, MX, NS, TXT, SOA, CNAME, PTR, SRV, CAA, DS, TYPEnnn and others
     #[arg(
         short = 'q',
         long = "type",

@@ -15,6 +15,8 @@ pub(super) enum Target {
     Path(PathBuf),
     /// `-r`, `-R`, `-A`: mount points and devices that match.
     Matching(Regex),
+    /// Thresholds that `-C` ends before any path: all that hold data, until a later option picks one of them.
+    Rest,
     /// `-i`, `-I`: none of those picked so far that match.
     NotMatching(Regex),
 }
@@ -113,6 +115,15 @@ impl Selection {
                 Step::InodeCrit(percent) => selection.rest.inode_crit = Some(percent),
                 Step::Group(name) => selection.group = Some(name),
                 Step::Clear => {
+                    if selection.rules.is_empty() && selection.rest != Limits::default() {
+                        let (limits, group) = (selection.rest, selection.group.take());
+                        let target = Target::Rest;
+                        selection.rules.push(Rule {
+                            target,
+                            limits,
+                            group,
+                        });
+                    }
                     selection.rest = Limits::default();
                     selection.group = None;
                 }
@@ -240,6 +251,11 @@ pub(super) fn choose<'a>(
                 };
                 add(mount, path, &mut chosen);
             }
+            Target::Rest => {
+                for mount in by_default(mounts).filter(|mount| keep(mount)) {
+                    add(Some(mount), mount.point.clone(), &mut chosen);
+                }
+            }
             Target::Matching(regex) => {
                 let mut found = false;
                 for mount in mounts
@@ -360,6 +376,29 @@ mod tests {
         assert_eq!(
             (chosen[1].limits.warn, chosen[1].limits.crit),
             (None, Some(percent(5.0)))
+        );
+    }
+
+    #[test]
+    fn thresholds_before_the_first_clear_hold_for_what_no_path_names() {
+        let limit = |percent: f64| Limit::Percent(percent);
+        let path = |path: &str| Step::Target(Target::Path(path.into()));
+        let steps = [
+            Step::Warn(limit(10.0)),
+            Step::Clear,
+            Step::Warn(limit(20.0)),
+            path("/"),
+        ];
+        let selection = Selection::from_steps(steps.into_iter());
+        let mounts = machine();
+        let chosen = choose(&selection, &mounts, false, Path::to_path_buf, |_| true).unwrap();
+        let limits: Vec<_> = chosen
+            .iter()
+            .map(|one| (one.name.to_str().unwrap(), one.limits.warn))
+            .collect();
+        assert_eq!(
+            limits,
+            [("/srv", Some(limit(10.0))), ("/", Some(limit(20.0)))]
         );
     }
 
