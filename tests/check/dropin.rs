@@ -69,7 +69,7 @@ fn codes_first_words_and_labels_are_the_plugins() {
         (
             "check_disk",
             &[
-                "-w", "1", "-c", "1", "-C", "-w", "100%", "-c", "0%", "-p", "/",
+                "-w", "1%", "-c", "0%", "-C", "-w", "100%", "-c", "0%", "-p", "/",
             ],
         ),
         ("check_swap", &["-w", "0%", "-c", "0%", "-n", "ok"]),
