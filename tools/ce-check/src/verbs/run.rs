@@ -110,7 +110,7 @@ impl Act for Run {
             let _ = sender.send(own);
         } else {
             kept.extend(own);
-            kept.sort_by_key(|record| std::cmp::Reverse(record.state));
+            kept.sort_by_key(|record| (std::cmp::Reverse(record.state), record.key()));
             let _ = sender.send(kept);
         }
         drop(sender);
