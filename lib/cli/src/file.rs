@@ -69,7 +69,8 @@ pub(crate) fn reason(error: &io::Error) -> String {
 /// # Errors
 /// It cannot be read, is longer, or is not UTF-8.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<String, FileError> {
-    let mut bytes = Vec::new();
+    // Room for what most files of /proc hold, so that they are read at once.
+    let mut bytes = Vec::with_capacity(8 << 10);
     let read = |source| FileError::Read {
         path: path.to_owned(),
         source,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use uuid::{NoContext, Uuid};
+use rustix::rand::GetRandomFlags;
+use uuid::Builder;
 
 /// A text that is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,11 +38,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// A new UUIDv7 for something observed at this time.
+///
+/// Its random part comes straight from the kernel: the library's own generator reads it from a device file.
 #[must_use]
 pub fn new_id(time: Timestamp) -> String {
-    let seconds = u64::try_from(time.as_second()).unwrap_or_default();
-    let nanoseconds = u32::try_from(time.subsec_nanosecond()).unwrap_or_default();
-    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)).to_string()
+    let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or_default();
+    let mut random = [0; 10];
+    // Short reads do not happen below 256 bytes (getrandom(2)).
+    let _ = rustix::rand::getrandom(&mut random, GetRandomFlags::empty());
+    Builder::from_unix_timestamp_millis(milliseconds, &random)
+        .into_uuid()
+        .to_string()
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ pub struct Plugin {
     pub deviations: &'static [&'static str],
 }
 
-type Parse = fn(&ArgMatches) -> Result<Box<dyn Observe>, clap::Error>;
+type Parse = fn(&mut ArgMatches) -> Result<Box<dyn Observe>, clap::Error>;
 
 /// A check as the table knows it.
 pub struct Check {
@@ -184,7 +184,7 @@ impl Check {
             plugins: &[],
             augment: A::augment_args,
             parse: |matches| {
-                A::from_arg_matches(matches).map(|args| Box::new(args) as Box<dyn Observe>)
+                A::from_arg_matches_mut(matches).map(|args| Box::new(args) as Box<dyn Observe>)
             },
             rewrite: as_given,
         }
@@ -239,33 +239,31 @@ impl Check {
     /// Its own flags and the common ones. Where both want a letter, the check's wins: it is the plugin's.
     pub(crate) fn full_command(&self, command: Command) -> Command {
         let own = (self.augment)(command).about(self.about);
-        let mut taken: Vec<char> = own
-            .get_arguments()
-            .filter_map(clap::Arg::get_short)
+        let taken = |letter: char| {
+            own.get_arguments().any(|argument| {
+                argument.get_short() == Some(letter)
+                    || argument
+                        .get_all_short_aliases()
+                        .is_some_and(|letters| letters.contains(&letter))
+            })
+        };
+        let conflicts: Vec<&str> = [('v', "verbose"), ('q', "quiet"), ('t', "timeout")]
+            .into_iter()
+            .filter_map(|(letter, name)| taken(letter).then_some(name))
             .collect();
-        taken.extend(
-            own.get_arguments()
-                .filter_map(clap::Arg::get_all_short_aliases)
-                .flatten(),
-        );
-        let mut with_common = own;
-        for argument in Common::augment_args(Command::new("common")).get_arguments() {
-            let argument = argument.clone();
-            let free = argument
-                .get_short()
-                .is_none_or(|short| !taken.contains(&short));
-            with_common = with_common.arg(if free { argument } else { argument.short(None) });
+        let help_taken = taken('h');
+        let mut command = Common::augment_args(own);
+        for name in conflicts {
+            command = command.mut_arg(name, |argument| argument.short(None));
         }
-        if taken.contains(&'h') {
-            with_common = with_common
-                .disable_help_flag(true)
-                .arg(help_without_letter());
+        if help_taken {
+            command = command.disable_help_flag(true).arg(help_without_letter());
         }
-        with_common
+        command
     }
 
     /// The check that these arguments describe.
-    pub(crate) fn parse(&self, matches: &ArgMatches) -> Result<Box<dyn Observe>, clap::Error> {
+    pub(crate) fn parse(&self, matches: &mut ArgMatches) -> Result<Box<dyn Observe>, clap::Error> {
         (self.parse)(matches)
     }
 }

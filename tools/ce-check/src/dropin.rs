@@ -70,7 +70,7 @@ pub(crate) fn main(
             let (sentence, hint) = ce_cli::usage_sentence(&error);
             return refuse(plugin, &sentence, hint);
         }
-        Ok(matches) => runner::prepare(check, &matches)
+        Ok(matches) => runner::prepare(check, matches)
             .map_err(|fault| (fault.to_string(), ce_cli::Explain::hint(&fault))),
     };
     let (common, observe) = match prepared {

@@ -100,7 +100,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             let args = rewrite(args);
             match ce_cli::parse_args(TOOL, &mut command_for(args.get(1)), args.clone()) {
                 Err(code) => code,
-                Ok(matches) => dispatch(&matches, &args),
+                Ok(matches) => dispatch(matches, &args),
             }
         }
     }
@@ -118,15 +118,15 @@ fn rewrite(args: Vec<OsString>) -> Vec<OsString> {
     }
 }
 
-fn dispatch(matches: &clap::ArgMatches, args: &[OsString]) -> ExitCode {
-    let Some((name, matches)) = matches.subcommand() else {
+fn dispatch(mut matches: clap::ArgMatches, args: &[OsString]) -> ExitCode {
+    let Some((name, matches)) = matches.remove_subcommand() else {
         return ce_cli::exit_code(ce_record::State::Unknown);
     };
-    if let Some(check) = checks::find(name) {
+    if let Some(check) = checks::find(&name) {
         return runner::main(check, matches, args);
     }
-    match verbs::find(name) {
-        Some(verb) => verb.run(matches),
+    match verbs::find(&name) {
+        Some(verb) => verb.run(&matches),
         None => ce_cli::exit_code(ce_record::State::Unknown),
     }
 }

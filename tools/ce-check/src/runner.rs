@@ -23,19 +23,15 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const GRACE: Duration = Duration::from_millis(100);
 
 /// `ce-check CHECK ...`.
-pub(crate) fn main(check: &'static Check, matches: &ArgMatches, args: &[OsString]) -> ExitCode {
-    let with_settings = settings::apply(check, matches, args).and_then(|args| match args {
+pub(crate) fn main(check: &'static Check, matches: ArgMatches, args: &[OsString]) -> ExitCode {
+    let with_settings = settings::apply(check, &matches, args).and_then(|args| match args {
         None => prepare(check, matches),
         Some(args) => {
-            let matches = crate::command()
+            let mut matches = crate::command()
                 .try_get_matches_from(args)
                 .map_err(|error| usage(&error))?;
-            prepare(
-                check,
-                matches
-                    .subcommand()
-                    .map_or(&matches, |(_, matches)| matches),
-            )
+            let own = matches.remove_subcommand().map(|(_, matches)| matches);
+            prepare(check, own.unwrap_or_default())
         }
     });
     let (common, observe) = match with_settings {
@@ -66,10 +62,10 @@ pub(crate) fn usage(error: &clap::Error) -> Fault {
 /// The parsed and consistent check with the common flags.
 pub(crate) fn prepare(
     check: &Check,
-    matches: &ArgMatches,
+    mut matches: ArgMatches,
 ) -> Result<(Common, Box<dyn Observe>), Fault> {
-    let common = Common::from_arg_matches(matches).map_err(|error| usage(&error))?;
-    let observe = check.parse(matches).map_err(|error| usage(&error))?;
+    let common = Common::from_arg_matches_mut(&mut matches).map_err(|error| usage(&error))?;
+    let observe = check.parse(&mut matches).map_err(|error| usage(&error))?;
     observe.validate()?;
     Ok((common, observe))
 }

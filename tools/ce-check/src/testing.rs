@@ -165,7 +165,7 @@ pub(crate) fn observe(check: &'static Check, args: &[&str], timeout: Duration) -
         .full_command(Command::new(check.name))
         .no_binary_name(true);
     let matches = command.try_get_matches_from(check.rewrite(args)).unwrap();
-    let (_, observe) = crate::runner::prepare(check, &matches).unwrap();
+    let (_, observe) = crate::runner::prepare(check, matches).unwrap();
     let context = context(timeout);
     let began = Instant::now();
     let finding = crate::runner::findings(&*observe, &context).remove(0);

@@ -216,10 +216,14 @@ impl Args for Disk {
 
 impl FromArgMatches for Disk {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut flags = Flags::from_arg_matches(matches)?;
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
         let selection = Selection::from_matches(matches).map_err(|message| {
             clap::Error::raw(clap::error::ErrorKind::ValueValidation, message)
         })?;
+        let mut flags = Flags::from_arg_matches_mut(matches)?;
         if flags.kilobytes {
             flags.units = Unit::KILOBYTES;
         } else if flags.megabytes {

@@ -136,7 +136,7 @@ impl Commands {
         let matches = command
             .try_get_matches_from_mut(check.rewrite(args))
             .map_err(|error| runner::usage(&error))?;
-        runner::prepare(check, &matches)
+        runner::prepare(check, matches)
     }
 }
 
