@@ -26,14 +26,14 @@ pub(super) static CHECK: Check = Check::new::<Clock>(
     "The clock: offset from a time server, or the kernel's own view",
 )
 .metrics(&[
-    MetricDoc { name: "offset", unit: "s", about: "how far the server is ahead of this machine" },
-    MetricDoc { name: "delay", unit: "s", about: "to the server and back, of the sample with the least" },
-    MetricDoc { name: "jitter", unit: "s", about: "how far the samples differ from the best one (root mean square)" },
+    MetricDoc { name: "offset", unit: "us", about: "how far the server is ahead of this machine" },
+    MetricDoc { name: "delay", unit: "us", about: "to the server and back, of the sample with the least" },
+    MetricDoc { name: "jitter", unit: "us", about: "how far the samples differ from the best one (root mean square)" },
     MetricDoc { name: "stratum", unit: "", about: "steps from the server to a reference clock" },
-    MetricDoc { name: "root_delay", unit: "s", about: "from the server to its reference clock and back" },
-    MetricDoc { name: "root_dispersion", unit: "s", about: "what the server may be off" },
-    MetricDoc { name: "estimated_error", unit: "s", about: "what the kernel believes its clock to be off" },
-    MetricDoc { name: "maximum_error", unit: "s", about: "the most that the kernel believes its clock to be off" },
+    MetricDoc { name: "root_delay", unit: "us", about: "from the server to its reference clock and back" },
+    MetricDoc { name: "root_dispersion", unit: "us", about: "what the server may be off" },
+    MetricDoc { name: "estimated_error", unit: "us", about: "what the kernel believes its clock to be off" },
+    MetricDoc { name: "maximum_error", unit: "us", about: "the most that the kernel believes its clock to be off" },
 ])
 .data(&[
     Field { name: "server", kind: "string", about: "the address that answered" },
@@ -45,7 +45,11 @@ pub(super) static CHECK: Check = Check::new::<Clock>(
     name: "check_ntp_time",
     word: "NTP",
     preset: &["-w", "60", "-c", "120"],
-    perfdata: |_, metric| matches!(&*metric.name, "offset" | "stratum").then(|| metric.clone()),
+    perfdata: |_, metric| match &*metric.name {
+        "offset" => Some(metric.clone().in_seconds()),
+        "stratum" => Some(metric.clone()),
+        _ => None,
+    },
     deviations: &[
         "the question carries a random stamp instead of this machine's time, and only its own answer is believed: a forged packet cannot move the offset",
         "of the samples the one with the least delay is judged (RFC 5905), and the first address that answers is asked: the plugin waits for all of them",
@@ -317,21 +321,23 @@ impl Clock {
         if matches!(reply.leap, 1 | 2) {
             summary.push_str(", a leap second comes at the end of the day");
         }
-        let metric =
-            |name: &'static str, value: f64| Metric::new(name, Number::rounded(value, 6), "s");
         Finding::new(State::worst(states), summary)
             .cause(Cause::THRESHOLD)
-            .metric(metric("offset", offset).limits(self.both_ways()))
-            .metric(metric("delay", best.delay).min(0i64))
-            .metric(metric("jitter", jitter).limits(self.jitters()).min(0i64))
+            .metric(time("offset", offset).limits(in_us(self.both_ways())))
+            .metric(time("delay", best.delay).min(0i64))
+            .metric(
+                time("jitter", jitter)
+                    .limits(in_us(self.jitters()))
+                    .min(0i64),
+            )
             .metric(
                 Metric::new("stratum", u32::from(reply.stratum), "")
                     .limits(self.strata())
                     .min(0i64)
                     .max(16i64),
             )
-            .metric(metric("root_delay", reply.root_delay).min(0i64))
-            .metric(metric("root_dispersion", reply.root_dispersion).min(0i64))
+            .metric(time("root_delay", reply.root_delay).min(0i64))
+            .metric(time("root_dispersion", reply.root_dispersion).min(0i64))
             .data("server", server.to_string())
             .data("samples", samples.len())
             .data("leap", matches!(reply.leap, 1 | 2))
@@ -375,14 +381,25 @@ impl Clock {
         Finding::new(state, summary)
             .cause(cause)
             .metric(
-                Metric::new("estimated_error", Number::rounded(kernel.estimated, 6), "s")
-                    .limits(self.offsets())
+                time("estimated_error", kernel.estimated)
+                    .limits(in_us(self.offsets()))
                     .min(0i64),
             )
-            .metric(Metric::new("maximum_error", Number::rounded(kernel.most, 6), "s").min(0i64))
+            .metric(time("maximum_error", kernel.most).min(0i64))
             .data("synchronised", kernel.synchronised)
             .data("leap", kernel.leap)
     }
+}
+
+/// Seconds as a metric in whole microseconds.
+fn time(name: &'static str, seconds: f64) -> Metric {
+    Metric::new(name, Number::rounded(seconds * 1e6, 0), "us")
+}
+
+/// Limits in seconds as the metric's.
+fn in_us(limits: Thresholds) -> Thresholds {
+    let us = |range: Option<Range>| range.map(|range| range.map(|seconds| seconds * 1e6));
+    Thresholds::new(us(limits.warn), us(limits.crit))
 }
 
 fn span(seconds: f64) -> String {
