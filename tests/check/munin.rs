@@ -1,7 +1,6 @@
 //! Under a real munin-run.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::process::Command;
 
 use ce_tests::program::{binary, project};
@@ -60,7 +59,7 @@ fn munin_run_takes_the_graphs_and_the_values_of_the_wildcard_plugin() {
     };
     let graphs = run(&["config"]);
     assert!(
-        graphs.contains("multigraph ce_disk_used\ngraph_title disk used\n"),
+        graphs.contains("multigraph ce_disk_used\ngraph_title disk: used\n"),
         "{graphs}"
     );
     assert!(graphs.contains("graph_args --base 1024 -l 0\n"), "{graphs}");

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Write};
 
+use serde_json::{Map, Value};
+
 use crate::Record;
 
 /// The longest line that is read, in bytes, without its newline.
@@ -44,6 +46,7 @@ pub struct Reader<R> {
     input: R,
     line: u64,
     buffer: Vec<u8>,
+    has_failed: bool,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -53,6 +56,7 @@ impl<R: BufRead> Reader<R> {
             input,
             line: 0,
             buffer: Vec::new(),
+            has_failed: false,
         }
     }
 
@@ -96,45 +100,55 @@ impl<R: BufRead> Iterator for Reader<R> {
 
     /// The next record. After a faulty line the one behind it is read; after an I/O error nothing is.
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
+        while !self.has_failed {
             match self.next_line() {
                 Ok(false) => return None,
                 Ok(true) if self.buffer.trim_ascii().is_empty() => {}
                 Ok(true) => return Some(parse(&self.buffer, self.line)),
-                Err(error) => return Some(Err(error)),
+                Err(error) => {
+                    self.has_failed = matches!(error, CodecError::Io(_));
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+}
+
+fn parse(bytes: &[u8], line: u64) -> Result<Line, CodecError> {
+    let invalid = |fault: &dyn std::fmt::Display| CodecError::Invalid {
+        line,
+        fault: fault.to_string(),
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| invalid(&error))?;
+    match serde_json::from_str::<Record>(text) {
+        Ok(record) if record.v == Record::VERSION => Ok(Line::Record(Box::new(record))),
+        Ok(_) => Ok(Line::Foreign(text.to_owned())),
+        Err(error) => {
+            let object: Map<String, Value> =
+                serde_json::from_str(text).map_err(|error| invalid(&error))?;
+            if object.get("v").is_some_and(|v| *v == Record::VERSION) {
+                Err(invalid(&error))
+            } else {
+                Ok(Line::Foreign(text.to_owned()))
             }
         }
     }
 }
 
-fn parse(bytes: &[u8], line: u64) -> Result<Line, CodecError> {
-    #[derive(serde::Deserialize)]
-    struct Version {
-        v: Option<serde_json::Value>,
-    }
-    let invalid = |error: serde_json::Error| CodecError::Invalid {
-        line,
-        fault: error.to_string(),
-    };
-    let text = std::str::from_utf8(bytes).map_err(|error| CodecError::Invalid {
-        line,
-        fault: error.to_string(),
-    })?;
-    match serde_json::from_str::<Record>(text) {
-        Ok(record) if record.v == Record::VERSION => Ok(Line::Record(Box::new(record))),
-        Ok(_) => Ok(Line::Foreign(text.to_owned())),
-        Err(error) => match serde_json::from_str::<Version>(text).map_err(invalid)?.v {
-            Some(version) if version == Record::VERSION => Err(invalid(error)),
-            _ => Ok(Line::Foreign(text.to_owned())),
-        },
-    }
-}
-
-/// Writes one record as one line.
+/// Writes one record as one line, in one piece: two writers on one pipe do not mix.
 ///
 /// # Errors
-/// What the writer says.
+/// What the writer says, and `InvalidData` for a record of more than [`MAX_LINE_BYTES`], of which nothing is written.
 pub fn write_line(output: &mut impl Write, record: &Record) -> io::Result<()> {
-    serde_json::to_writer(&mut *output, record)?;
-    output.write_all(b"\n")
+    let mut line = serde_json::to_vec(record)?;
+    if line.len() > MAX_LINE_BYTES {
+        let fault = format!("the record of '{}' is longer than 1 MiB", record.key());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, fault));
+    }
+    line.push(b'\n');
+    output.write_all(&line)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,17 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::{Cause, Metric, Record, State, text::one_line};
+use crate::text::{clip, one_line};
+use crate::{Cause, Metric, Record, State};
+
+/// As in `record.schema.json`, in characters: a phone shows less, a log line that is longer is no summary.
+const MAX_SUMMARY: usize = 1024;
+/// As in `record.schema.json`, in characters: the longest path that Linux takes.
+const MAX_LINE: usize = 4096;
+/// As in `record.schema.json`: whoever wants all of it asks the machine.
+const MAX_DETAIL: usize = 1000;
+/// As all detail together must leave room for the rest of a line of 1 MiB, escaped.
+const MAX_DETAIL_BYTES: usize = 256 * 1024;
 
 /// A verdict on one thing: everything in a [`Record`] that does not depend on clock, host and program.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,7 +94,8 @@ impl Finding {
         self
     }
 
-    /// The record: this verdict, stamped. Control characters and `|` cannot survive in its lines.
+    /// The record: this verdict, stamped. Control characters and `|` cannot survive in its lines, and what is longer
+    /// than the schema allows is cut with a sign that it was.
     #[must_use]
     pub fn into_record(self, stamp: Stamp) -> Record {
         let remote = self.host.filter(|host| *host != stamp.host);
@@ -101,10 +112,13 @@ impl Finding {
             check: stamp.check,
             host: one_line(&host),
             from,
-            object: self.object.as_deref().map(one_line),
+            object: self
+                .object
+                .map(|object| clip(&one_line(&object), MAX_LINE))
+                .filter(|object| !object.is_empty()),
             state: self.state,
-            summary: one_line(&self.summary),
-            detail: self.detail.iter().map(|line| one_line(line)).collect(),
+            summary: clip(&one_line(&self.summary), MAX_SUMMARY),
+            detail: detail_lines(&self.detail),
             metrics: self.metrics,
             cause: self.cause.filter(|_| self.state != State::Ok),
             ttl_s: stamp.ttl_s,
@@ -112,6 +126,23 @@ impl Finding {
             extra: Map::new(),
         }
     }
+}
+
+/// The lines that fit, and a last one that counts the others.
+fn detail_lines(detail: &[String]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut bytes = 0;
+    for (at, line) in detail.iter().enumerate() {
+        let line = clip(&one_line(line), MAX_LINE);
+        bytes += line.len();
+        let is_last = at + 1 == detail.len();
+        if bytes > MAX_DETAIL_BYTES || (at + 1 == MAX_DETAIL && !is_last) {
+            lines.push(format!("(+{} more lines)", detail.len() - at));
+            break;
+        }
+        lines.push(line);
+    }
+    lines
 }
 
 /// Where, when and by whom a finding was made.
@@ -131,4 +162,55 @@ pub struct Stamp {
     pub host: String,
     /// After so many seconds the record is stale.
     pub ttl_s: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(finding: Finding) -> Record {
+        finding.into_record(Stamp {
+            id: "0198c0de-7a11-7000-8000-000000000001".to_owned(),
+            time: Timestamp::UNIX_EPOCH,
+            took_ms: 0,
+            tool: "ce-check".to_owned(),
+            check: "disk".to_owned(),
+            host: "db1".to_owned(),
+            ttl_s: None,
+        })
+    }
+
+    #[test]
+    fn the_vantage_is_named_only_where_another_machine_is_looked_at() {
+        let local = record(Finding::new(State::Ok, "x").host("db1"));
+        assert_eq!((local.host.as_str(), local.from), ("db1", None));
+        let remote = record(Finding::new(State::Ok, "x").host("www"));
+        assert_eq!(
+            (remote.host.as_str(), remote.from.as_deref()),
+            ("www", Some("db1"))
+        );
+    }
+
+    #[test]
+    fn what_is_ok_has_no_cause() {
+        assert_eq!(
+            record(Finding::new(State::Ok, "x").cause(Cause::DNS)).cause,
+            None
+        );
+        let bad = record(Finding::new(State::Warning, "x").cause(Cause::DNS));
+        assert_eq!(bad.cause, Some(Cause::DNS));
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_and_says_so() {
+        let mut finding = Finding::new(State::Ok, "ß".repeat(2000));
+        for number in 0..1500 {
+            finding = finding.detail(number.to_string());
+        }
+        let record = record(finding);
+        assert_eq!(record.summary.chars().count(), MAX_SUMMARY);
+        assert!(record.summary.ends_with("ß..."));
+        assert_eq!(record.detail.len(), MAX_DETAIL);
+        assert_eq!(record.detail[MAX_DETAIL - 1], "(+501 more lines)");
+    }
 }

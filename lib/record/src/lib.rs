@@ -6,6 +6,7 @@
 mod codec;
 mod finding;
 mod metric;
+mod number;
 pub mod perfdata;
 pub mod plugin;
 pub mod quantity;

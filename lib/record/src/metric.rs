@@ -55,6 +55,12 @@ impl From<u64> for Number {
     }
 }
 
+impl From<i32> for Number {
+    fn from(number: i32) -> Self {
+        Self::Int(i64::from(number))
+    }
+}
+
 impl From<u32> for Number {
     fn from(number: u32) -> Self {
         Self::Int(i64::from(number))
@@ -78,7 +84,8 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Int(number) => number.fmt(f),
-            Self::Float(number) => number.fmt(f),
+            // The sum is for -0, which no reader expects.
+            Self::Float(number) => (number + 0.0).fmt(f),
         }
     }
 }
@@ -91,7 +98,7 @@ pub struct Metric {
     /// Snake case, stable for ever: graphs are named by it.
     pub name: Cow<'static, str>,
     /// Absent when it could not be measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_no_number")]
     pub value: Option<Number>,
     /// Empty for a plain count.
     #[serde(default, skip_serializing_if = "str::is_empty")]
@@ -103,11 +110,17 @@ pub struct Metric {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crit: Option<Range>,
     /// The least it can be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_no_number")]
     pub min: Option<Number>,
     /// The most it can be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_no_number")]
     pub max: Option<Number>,
+}
+
+/// JSON has no NaN and no infinity: they would become nulls.
+#[allow(clippy::ref_option)]
+fn is_no_number(number: &Option<Number>) -> bool {
+    number.is_none_or(|number| !number.as_f64().is_finite())
 }
 
 impl Metric {

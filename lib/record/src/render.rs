@@ -3,9 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(test)]
+mod fixtures;
 mod munin;
 mod nagios;
 mod openmetrics;
+mod scope;
 mod text;
 
 pub use munin::{munin, munin_config};

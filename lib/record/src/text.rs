@@ -21,9 +21,25 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// At most `max_chars` characters, the last three of them `...` where something is missing.
+pub(crate) fn clip(text: &str, max_chars: usize) -> String {
+    if text.len() <= max_chars || text.chars().count() <= max_chars {
+        return text.to_owned();
+    }
+    let mut clipped: String = text.chars().take(max_chars.saturating_sub(3)).collect();
+    clipped.push_str("...");
+    clipped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clipped_text_keeps_its_characters_whole() {
+        assert_eq!(clip("größer", 6), "größer");
+        assert_eq!(clip("größer", 5), "gr...");
+    }
 
     #[test]
     fn nothing_that_steers_a_terminal_or_starts_perfdata_survives() {

@@ -1,17 +1,14 @@
-//! Graphs and values for a Munin node: one graph for each metric of each check, one field for each object.
+//! Munin's plugin protocol: one graph for each check and metric, one field for each thing that was looked at.
+//!
+//! Field names are file names of years of history. They depend on the object alone, except where two would be equal.
 
-use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
-use crate::{Metric, Range, Record};
+use super::scope::Scope;
+use crate::{Metric, Number, Range, Record, one_line};
 
-/// A graph: its fields in the order they came.
-struct Graph<'a> {
-    check: &'a str,
-    metric: &'a str,
-    unit: &'a str,
-    fields: Vec<Field<'a>>,
-}
+/// The longest field name that all versions of Munin take (RRD data source names).
+const MAX_FIELD: usize = 19;
 
 struct Field<'a> {
     name: String,
@@ -19,219 +16,189 @@ struct Field<'a> {
     metric: &'a Metric,
 }
 
-/// The graphs' description, as a plugin prints it when called with `config`.
-#[must_use]
-pub fn munin_config(records: &[Record]) -> String {
-    let mut out = String::new();
-    for (name, graph) in graphs(records) {
-        let words = graph.metric.replace('_', " ");
-        let _ = writeln!(out, "multigraph {name}");
-        let _ = writeln!(out, "graph_title {} {words}", graph.check);
-        let _ = writeln!(out, "graph_vlabel {}", vlabel(graph.unit));
-        let _ = writeln!(
-            out,
-            "graph_category {}",
-            if records.iter().any(|record| record.from.is_some()) {
-                "network"
-            } else {
-                "system"
-            }
-        );
-        let base = if graph.unit == "B" {
-            "--base 1024 -l 0"
-        } else {
-            "--base 1000 -l 0"
-        };
-        let _ = writeln!(out, "graph_args {base}");
-        for field in &graph.fields {
-            let _ = writeln!(out, "{}.label {}", field.name, field.label);
-            if graph.unit == "c" {
-                let _ = writeln!(out, "{0}.type DERIVE\n{0}.min 0", field.name);
-            } else {
-                let _ = writeln!(out, "{}.type GAUGE", field.name);
-            }
-            for (word, range) in [
-                ("warning", field.metric.warn),
-                ("critical", field.metric.crit),
-            ] {
-                if let Some(limits) = range.and_then(limits) {
-                    let _ = writeln!(out, "{}.{word} {limits}", field.name);
-                }
-            }
-        }
-        out.push('\n');
-    }
-    out
+struct Graph<'a> {
+    title: String,
+    is_remote: bool,
+    fields: Vec<Field<'a>>,
 }
 
-/// The values, as a plugin prints them when called without an argument.
+/// The values: what the plugin prints without an argument.
 #[must_use]
 pub fn munin(records: &[Record]) -> String {
     let mut out = String::new();
     for (name, graph) in graphs(records) {
-        let _ = writeln!(out, "multigraph {name}");
-        for field in &graph.fields {
-            let value = field
-                .metric
-                .value
-                .map_or_else(|| "U".to_owned(), |value| value.to_string());
-            let _ = writeln!(out, "{}.value {value}", field.name);
+        out.push_str(&format!("multigraph {name}\n"));
+        for field in graph.fields {
+            let value = field.metric.value.filter(|it| it.as_f64().is_finite());
+            let value = value.map_or_else(
+                || "U".to_owned(),
+                |value| match value {
+                    // DERIVE takes whole numbers only.
+                    Number::Float(float) if field.metric.unit == "c" => float.trunc().to_string(),
+                    value => scaled(value, &field.metric.unit),
+                },
+            );
+            out.push_str(&format!("{}.value {value}\n", field.name));
         }
-        out.push('\n');
     }
     out
 }
 
-fn graphs(records: &[Record]) -> BTreeMap<String, Graph<'_>> {
-    let mut graphs: BTreeMap<String, Graph<'_>> = BTreeMap::new();
-    let several_hosts = records.windows(2).any(|pair| pair[0].host != pair[1].host);
-    for record in records {
-        for metric in &record.metrics {
-            let graph = graphs
-                .entry(identifier(&format!("ce_{}_{}", record.check, metric.name)))
-                .or_insert_with(|| Graph {
-                    check: &record.check,
-                    metric: &metric.name,
-                    unit: &metric.unit,
-                    fields: Vec::new(),
-                });
-            let host = several_hosts.then_some(record.host.as_str());
-            let words: Vec<&str> = host.into_iter().chain(record.object.as_deref()).collect();
-            let label = if words.is_empty() {
-                metric.name.replace('_', " ")
-            } else {
-                words.join(" ")
-            };
-            let name = if words.is_empty() {
-                identifier(&metric.name)
-            } else {
-                identifier(&words.join("_"))
-            };
-            let taken: HashSet<&str> = graph
-                .fields
-                .iter()
-                .map(|field| field.name.as_str())
-                .collect();
-            let name = unique(&name, &taken);
-            // A `#` would end the line for Munin.
-            graph.fields.push(Field {
-                name,
-                label: label.replace('#', "_"),
-                metric,
-            });
+/// The description of the graphs: what the plugin prints for `config`.
+#[must_use]
+pub fn munin_config(records: &[Record]) -> String {
+    let mut out = String::new();
+    for (name, graph) in graphs(records) {
+        let unit = graph.fields.first().map_or("", |field| &*field.metric.unit);
+        let (vlabel, arguments) = axis(unit);
+        let category = if graph.is_remote { "network" } else { "system" };
+        out.push_str(&format!(
+            "multigraph {name}\ngraph_title {}\ngraph_category {category}\ngraph_vlabel {vlabel}\n",
+            graph.title
+        ));
+        out.push_str(&format!("graph_args {arguments}\n"));
+        for field in graph.fields {
+            out.push_str(&config(&field));
         }
     }
-    graphs
+    out
 }
 
-/// Letters, digits and `_`, not starting with a digit.
-fn identifier(text: &str) -> String {
-    let mut name: String = text
-        .chars()
-        .map(|character| {
-            if character.is_ascii_alphanumeric() {
-                character
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    if name.starts_with(|first: char| first.is_ascii_digit()) || name.is_empty() {
-        name.insert(0, '_');
+fn config(field: &Field<'_>) -> String {
+    let Field {
+        name,
+        label,
+        metric,
+    } = field;
+    let mut out = format!("{name}.label {label}\n");
+    if metric.unit == "c" {
+        // No limits: Munin would compare them with the rate.
+        out.push_str(&format!("{name}.type DERIVE\n{name}.min 0\n"));
+        return out;
     }
-    name
-}
-
-/// RRD keeps 19 characters of a field's name: its end tells more than its start, and a number tells twins apart.
-fn unique(name: &str, taken: &HashSet<&str>) -> String {
-    const LONGEST: usize = 19;
-    let fit = |room: usize| identifier(&name[name.len().saturating_sub(room)..]);
-    let mut candidate = if name.len() > LONGEST {
-        fit(LONGEST - 1)
-    } else {
-        name.to_owned()
-    };
-    for number in 2.. {
-        if !taken.contains(candidate.as_str()) {
-            break;
+    out.push_str(&format!("{name}.type GAUGE\n"));
+    for (word, range) in [("warning", metric.warn), ("critical", metric.crit)] {
+        if let Some(limits) = range.and_then(|range| limits(range, &metric.unit)) {
+            out.push_str(&format!("{name}.{word} {limits}\n"));
         }
-        candidate = format!("{}_{number}", fit(LONGEST - 6));
     }
-    candidate
+    out
 }
 
-fn vlabel(unit: &str) -> &str {
-    match unit {
-        "B" => "bytes",
-        "s" => "seconds",
-        "us" => "microseconds",
-        "%" => "%",
-        "c" => "per ${graph_period}",
-        "" => "count",
-        other => other,
-    }
-}
-
-/// Munin's `min:max`; what alerts inside has no such form.
-fn limits(range: Range) -> Option<String> {
-    let end = |number: f64| {
-        if number.is_finite() {
-            number.to_string()
+/// Munin's `min:max`, which alerts outside. An inverted range and one that never alerts have no such form.
+fn limits(range: Range, unit: &str) -> Option<String> {
+    let end = |end: f64| {
+        if end.is_finite() {
+            scaled(Number::Float(end), unit)
         } else {
             String::new()
         }
     };
-    let limits = format!("{}:{}", end(range.start()), end(range.end()));
-    (!range.is_inverted() && limits != ":").then_some(limits)
+    let text = format!("{}:{}", end(range.start()), end(range.end()));
+    (!range.is_inverted() && text != ":").then_some(text)
+}
+
+/// Times are drawn in seconds: Munin writes `m` and `u` before them itself.
+fn scaled(value: Number, unit: &str) -> String {
+    match unit {
+        "us" => (value.as_f64() / 1e6).to_string(),
+        "ms" => (value.as_f64() / 1e3).to_string(),
+        _ => value.to_string(),
+    }
+}
+
+fn axis(unit: &str) -> (String, &'static str) {
+    let (label, arguments) = match unit {
+        "" => ("number", "--base 1000 -l 0"),
+        "B" => ("bytes", "--base 1024 -l 0"),
+        "s" | "ms" | "us" => ("seconds", "--base 1000 -l 0"),
+        "%" => ("percent", "--base 1000 -l 0"),
+        "c" => ("per ${graph_period}", "--base 1000 -l 0"),
+        other => return (safe(other), "--base 1000 -l 0"),
+    };
+    (label.to_owned(), arguments)
+}
+
+fn graphs(records: &[Record]) -> BTreeMap<String, Graph<'_>> {
+    let scope = Scope {
+        checks: false,
+        ..Scope::of(records)
+    };
+    let mut graphs: BTreeMap<String, Graph<'_>> = BTreeMap::new();
+    for record in records {
+        for metric in &record.metrics {
+            let name = word(&format!("ce_{}_{}", record.check, metric.name));
+            let graph = graphs.entry(name).or_insert_with(|| Graph {
+                title: safe(&format!(
+                    "{}: {}",
+                    record.check,
+                    metric.name.replace('_', " ")
+                )),
+                is_remote: record.from.is_some(),
+                fields: Vec::new(),
+            });
+            // What is only measured once is called what it is.
+            let label = match scope.subject(record) {
+                subject if subject.is_empty() => metric.name.to_string(),
+                subject => subject,
+            };
+            // One graph has one axis: another unit under the same name is left out.
+            let unit = graph.fields.first().map(|field| &field.metric.unit);
+            if unit.is_none_or(|unit| *unit == metric.unit) {
+                graph.fields.push(Field {
+                    name: label.clone(),
+                    label: safe(&label),
+                    metric,
+                });
+            }
+        }
+    }
+    for graph in graphs.values_mut() {
+        name_fields(&mut graph.fields);
+    }
+    graphs
+}
+
+/// From labels to unique field names. Where the plain name is too long, reserved or taken, a hash of the label ends it.
+fn name_fields(fields: &mut Vec<Field<'_>>) {
+    let mut seen = std::collections::HashSet::new();
+    fields.retain(|field| seen.insert(field.name.clone()));
+    let plain: Vec<String> = fields.iter().map(|field| word(&field.name)).collect();
+    for (field, name) in fields.iter_mut().zip(&plain) {
+        let is_taken = plain.iter().filter(|other| *other == name).count() > 1;
+        // Munin keeps the field `root` for itself.
+        field.name = if is_taken || name.len() > MAX_FIELD || name == "root" {
+            let kept = &name[..name.len().min(MAX_FIELD - 9)];
+            format!("{kept}_{:08x}", fnv1a(field.name.as_bytes()))
+        } else {
+            name.clone()
+        };
+    }
+}
+
+/// ASCII letters, digits and `_`, no digit first.
+fn word(text: &str) -> String {
+    let mut word: String = text
+        .chars()
+        .map(|it| if it.is_ascii_alphanumeric() { it } else { '_' })
+        .collect();
+    if !word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') {
+        word.insert(0, '_');
+    }
+    word
+}
+
+/// One line in which Munin starts no comment.
+fn safe(text: &str) -> String {
+    one_line(text).replace('#', "\\#")
+}
+
+/// FNV-1a: not for strangers' input that must not collide, only stable for ever.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Finding, State, Thresholds, testing::record};
-
-    fn disks() -> Vec<Record> {
-        let limits = Thresholds::new(Some(Range::at_most(90.0)), Some("10:20".parse().unwrap()));
-        ["/", "/var/lib/very/long/path", "/var/lib/fairly/long/path"]
-            .map(|object| {
-                let metric = Metric::new("used", 5i64, "B").limits(limits);
-                record(
-                    "disk",
-                    Finding::new(State::Ok, "").object(object).metric(metric),
-                )
-            })
-            .to_vec()
-    }
-
-    #[test]
-    fn a_metric_is_a_graph_and_an_object_a_field() {
-        let config = munin_config(&disks()[..1]);
-        assert_eq!(
-            config,
-            "multigraph ce_disk_used\ngraph_title disk used\ngraph_vlabel bytes\ngraph_category system\n\
-             graph_args --base 1024 -l 0\n_.label /\n_.type GAUGE\n_.warning :90\n_.critical 10:20\n\n"
-        );
-        let values = munin(&disks());
-        let names: Vec<&str> = values
-            .lines()
-            .filter_map(|line| line.split_once(".value").map(|(name, _)| name))
-            .collect();
-        assert_eq!(names.len(), 3);
-        assert!(
-            names
-                .iter()
-                .all(|name| name.len() <= 19 && !name.starts_with(|c: char| c.is_ascii_digit())),
-            "{names:?}"
-        );
-        assert_eq!(names.iter().collect::<HashSet<_>>().len(), 3);
-    }
-
-    #[test]
-    fn a_value_that_is_not_known_is_u_and_a_counter_is_derived() {
-        let mut metric = Metric::new("rx", 1i64, "c");
-        metric.value = None;
-        let records = [record("net", Finding::new(State::Ok, "").metric(metric))];
-        assert_eq!(munin(&records), "multigraph ce_net_rx\nrx.value U\n\n");
-        assert!(munin_config(&records).contains("rx.type DERIVE\nrx.min 0\n"));
-    }
-}
+mod tests;

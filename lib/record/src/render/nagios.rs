@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::{Metric, Record, State, perfdata};
+use super::scope::{self, Scope};
+use crate::{Metric, Record, State, one_line, perfdata};
 
 /// What Nagios Core keeps of an output, perfdata included (MAX_PLUGIN_OUTPUT_LENGTH), in bytes.
 pub const NAGIOS_LIMIT_BYTES: usize = 8192;
@@ -40,7 +41,7 @@ impl std::fmt::Debug for NagiosOptions<'_> {
 /// The whole output with its last newline, at most [`NAGIOS_LIMIT_BYTES`] long: what does not fit is counted.
 #[must_use]
 pub fn nagios(records: &[Record], options: &NagiosOptions<'_>) -> String {
-    let (first, long) = lines(records, options);
+    let (first, mut long) = lines(records, options);
     let mut output = first;
     let items = items(records, options);
     if !items.is_empty() {
@@ -50,8 +51,9 @@ pub fn nagios(records: &[Record], options: &NagiosOptions<'_>) -> String {
         let room =
             PERFDATA_BYTES.max(NAGIOS_LIMIT_BYTES.saturating_sub(output.len() + long_bytes + 64));
         let start = output.len();
-        for item in &items {
+        for (at, item) in items.iter().enumerate() {
             if output.len() - start + item.len() + 1 > room {
+                long.push(format!("(+{} more metrics)", items.len() - at));
                 break;
             }
             output.push(' ');
@@ -89,43 +91,23 @@ fn append_lines(output: &mut String, lines: &[String], limit: usize) {
 
 /// The first line without perfdata, and those behind it.
 fn lines(records: &[Record], options: &NagiosOptions<'_>) -> (String, Vec<String>) {
-    let mut sorted: Vec<&Record> = records.iter().collect();
-    sorted.sort_by_key(|record| std::cmp::Reverse(record.state));
+    let sorted = scope::worst_first(records);
     let state = State::worst(records.iter().map(|record| record.state));
-    let several_checks = records
-        .windows(2)
-        .any(|pair| pair[0].check != pair[1].check);
-    let several_hosts = records.windows(2).any(|pair| pair[0].host != pair[1].host);
-    let named = |record: &Record| {
-        let words = [
-            several_hosts.then_some(record.host.as_str()),
-            several_checks.then_some(record.check.as_str()),
-            record.object.as_deref(),
-        ];
-        let name = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
-        if name.is_empty() {
-            record.summary.clone()
-        } else {
-            format!("{name}: {}", record.summary)
-        }
+    let scope = Scope::of(records);
+    let named = |record: &Record| match scope.subject(record) {
+        subject if subject.is_empty() => record.summary.clone(),
+        subject => format!("{subject}: {}", record.summary),
     };
-    let mut text = match sorted.split_first() {
+    let text = match sorted.split_first() {
         None => "no record".to_owned(),
         Some((one, [])) => named(one),
         Some((_, _)) if state == State::Ok => {
-            format!(
-                "{} ok: {}",
-                sorted.len(),
-                sorted
-                    .iter()
-                    .map(|record| named(record))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )
+            let all: Vec<String> = sorted.iter().map(|record| named(record)).collect();
+            format!("{} ok: {}", sorted.len(), all.join(", "))
         }
-        Some((worst, rest)) => format!("{} ({})", named(worst), count(rest)),
+        Some((worst, rest)) => format!("{} (+{})", named(worst), scope::tally(rest)),
     };
-    shorten(&mut text, FIRST_LINE_BYTES);
+    let text = scope::cut(&text, FIRST_LINE_BYTES);
     let first = match options.word {
         Some(word) => format!("{word} {} - {text}", state.label()),
         None => format!("{}: {text}", state.label()),
@@ -141,40 +123,8 @@ fn lines(records: &[Record], options: &NagiosOptions<'_>) -> (String, Vec<String
         }
     }
     // A bar would start perfdata; records made here have none, those of others may.
-    let clean = |line: String| line.replace('|', "¦").replace('\n', " ");
+    let clean = |line: String| one_line(&line);
     (clean(first), long.into_iter().map(clean).collect())
-}
-
-/// `+2 critical, 1 warning, 14 ok`.
-fn count(records: &[&Record]) -> String {
-    let parts: Vec<String> = State::ALL
-        .into_iter()
-        .rev()
-        .map(|state| {
-            (
-                state,
-                records
-                    .iter()
-                    .filter(|record| record.state == state)
-                    .count(),
-            )
-        })
-        .filter(|(_, count)| *count > 0)
-        .map(|(state, count)| format!("{count} {state}"))
-        .collect();
-    format!("+{}", parts.join(", "))
-}
-
-/// Cuts a text at a character, with dots in place of the rest.
-fn shorten(text: &mut String, limit: usize) {
-    if text.len() > limit {
-        let mut end = limit - 3;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-        text.push_str("...");
-    }
 }
 
 fn items(records: &[Record], options: &NagiosOptions<'_>) -> Vec<String> {
@@ -210,25 +160,16 @@ fn items(records: &[Record], options: &NagiosOptions<'_>) -> Vec<String> {
 /// How metrics are labelled: the same whatever the state and however many objects there are today.
 struct Labels {
     plain: bool,
-    with_check: bool,
-    with_host: bool,
+    scope: Scope,
 }
 
 impl Labels {
     fn of(records: &[Record]) -> Self {
-        let differ = |field: fn(&Record) -> &str| {
-            records
-                .windows(2)
-                .any(|pair| field(&pair[0]) != field(&pair[1]))
-        };
-        let with_host = differ(|record| &record.host);
-        let with_check = with_host || differ(|record| &record.check);
         // One thing seen over the network, or what a wrapped plugin said: nothing else shares its labels.
         let plain = matches!(records, [record] if record.from.is_some() || record.check == "exec");
         Self {
             plain,
-            with_check,
-            with_host,
+            scope: Scope::of(records),
         }
     }
 
@@ -236,9 +177,15 @@ impl Labels {
         if self.plain {
             return metric.name.to_string();
         }
+        let Scope {
+            hosts,
+            checks,
+            vantages,
+        } = self.scope;
         let words = [
-            self.with_host.then_some(record.host.as_str()),
-            self.with_check.then_some(record.check.as_str()),
+            record.from.as_deref().filter(|_| vantages),
+            hosts.then_some(record.host.as_str()),
+            (hosts || checks).then_some(record.check.as_str()),
             record.object.as_deref(),
             Some(&*metric.name),
         ];

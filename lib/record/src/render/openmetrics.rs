@@ -1,219 +1,280 @@
-//! Metrics for Prometheus: text that both the OpenMetrics and the Prometheus parser take.
+//! Metrics in the text that both OpenMetrics and Prometheus' older format allow: both parsers must take it.
 //!
-//! They disagree on counters (one wants the suffix `_total` outside the family's name, the other inside), so a counter
-//! has no TYPE, which both read as "unknown".
+//! Only gauges have a type. Counters have none: one format wants `_total` in the family's name, the other only in the
+//! sample's. Units are base units, converted on the way out.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
-use crate::{Metric, Record};
+use crate::{Metric, Record, one_line};
+
+/// Suffixes that promise a histogram, a summary or a counter, and that are therefore not ours to end a name with.
+const RESERVED: [&str; 7] = [
+    "_total", "_count", "_sum", "_bucket", "_created", "_info", "_counter",
+];
 
 #[derive(Default)]
 struct Family {
+    is_counter: bool,
     help: String,
-    gauge: bool,
-    /// Labels to value.
+    /// By label set, so that none stands twice; a later record replaces an earlier one.
     samples: BTreeMap<String, String>,
 }
 
-/// Every metric as `ce_CHECK_METRIC_UNIT`, the states as `ce_state` (0 OK to 3 UNKNOWN), and when they were observed.
+/// All metrics, and of each record its state (the exit code) and when it was observed. Ends with `# EOF`.
 #[must_use]
 pub fn openmetrics(records: &[Record]) -> String {
     let mut families: BTreeMap<String, Family> = BTreeMap::new();
-    let mut add = |name: String, help: String, gauge: bool, labels: &str, value: String| {
-        let family = families.entry(name).or_insert_with(|| Family {
-            help,
-            gauge,
-            ..Family::default()
-        });
-        // The newest of a series counts: records come in the order they were made.
-        family.samples.insert(labels.to_owned(), value);
-    };
-    for record in records {
+    let mut in_order: Vec<_> = records.iter().collect();
+    in_order.sort_by_key(|record| record.time);
+    for record in in_order {
         let labels = labels(record, None);
-        let code = record.state.exit_code().to_string();
+        let mut add = |name: String, is_counter, help: &str, labels: &str, value: String| {
+            let family = families.entry(name).or_default();
+            family.is_counter |= is_counter;
+            if family.help.is_empty() {
+                family.help = escape(&one_line(help), false);
+            }
+            family.samples.insert(labels.to_owned(), value);
+        };
+        let state = record.state.exit_code().to_string();
         add(
             "ce_state".to_owned(),
-            "State of a check: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN".to_owned(),
-            true,
+            false,
+            "How it is: 0 ok, 1 warning, 2 critical, 3 unknown.",
             &labels,
-            code,
+            state,
         );
-        #[allow(clippy::cast_precision_loss)]
-        let observed = record.time.as_millisecond() as f64 / 1000.0;
         add(
             "ce_observed_timestamp_seconds".to_owned(),
-            "When it was observed".to_owned(),
-            true,
+            false,
+            "When it was observed, in seconds since 1970.",
             &labels,
-            observed.to_string(),
+            seconds(record),
         );
         for metric in &record.metrics {
-            let Some(value) = metric.value else { continue };
             let (suffix, factor) = unit(&metric.unit);
-            // What a wrapped plugin calls its values is no name here: it becomes a label.
-            let foreign = record.check == "exec";
-            let (name, labels) = if foreign {
-                (
-                    format!("ce_exec_value{suffix}"),
-                    self::labels(record, Some(&metric.name)),
-                )
-            } else {
-                (family_name(&record.check, metric, suffix), labels.clone())
+            let Some(value) = value(metric, factor) else {
+                continue;
             };
-            let help = if foreign {
-                "What a wrapped plugin measured".to_owned()
-            } else {
-                format!("{} of {}", metric.name.replace('_', " "), record.check)
-            };
-            let value = if suffix.is_empty() || factor == 1.0 {
-                value.to_string()
-            } else {
-                (value.as_f64() / factor).to_string()
-            };
-            add(name, help, metric.unit != "c", &labels, value);
+            let is_counter = metric.unit == "c";
+            // What a wrapped plugin calls its values is no name of ours: it becomes a label.
+            if record.check == "exec" {
+                let name = family_name("exec", "value", &suffix, false);
+                let labels = self::labels(record, Some(&metric.name));
+                add(
+                    name,
+                    false,
+                    "What a wrapped plugin measured.",
+                    &labels,
+                    value,
+                );
+                continue;
+            }
+            let help = format!("Metric {} of the check {}.", metric.name, record.check);
+            let name = family_name(&record.check, &metric.name, &suffix, is_counter);
+            add(name, is_counter, &help, &labels, value);
         }
     }
     let mut out = String::new();
     for (name, family) in families {
-        let _ = writeln!(out, "# HELP {name} {}", escape(&family.help));
-        if family.gauge {
-            let _ = writeln!(out, "# TYPE {name} gauge");
+        out.push_str(&format!("# HELP {name} {}\n", family.help));
+        if !family.is_counter {
+            out.push_str(&format!("# TYPE {name} gauge\n"));
         }
         for (labels, value) in family.samples {
-            let _ = writeln!(out, "{name}{{{labels}}} {value}");
+            out.push_str(&format!("{name}{{{labels}}} {value}\n"));
         }
     }
     out.push_str("# EOF\n");
     out
 }
 
-/// The suffix for a unit, and what a value is divided by to be in Prometheus' base unit.
-fn unit(unit: &str) -> (&'static str, f64) {
-    match unit {
-        "B" => ("_bytes", 1.0),
-        "us" => ("_seconds", 1e6),
-        "ms" => ("_seconds", 1e3),
-        "s" => ("_seconds", 1.0),
-        "%" => ("_ratio", 100.0),
-        _ => ("", 1.0),
+fn seconds(record: &Record) -> String {
+    let milliseconds = record.time.as_millisecond();
+    let (whole, fraction) = (milliseconds.div_euclid(1000), milliseconds.rem_euclid(1000));
+    if fraction == 0 {
+        whole.to_string()
+    } else {
+        format!("{whole}.{fraction:03}")
     }
 }
 
-/// `used_percent` with its unit would be `used_percent_ratio`, `rx_bytes` would be `rx_bytes_bytes`: said once is enough.
-fn family_name(check: &str, metric: &Metric, suffix: &str) -> String {
-    let name = metric
-        .name
-        .strip_suffix("_percent")
-        .filter(|_| suffix == "_ratio")
-        .unwrap_or(&metric.name);
-    let name = name
-        .strip_suffix(suffix)
-        .filter(|name| !name.is_empty())
-        .unwrap_or(name);
-    sanitize(&format!("ce_{check}_{name}{suffix}"))
+/// What the unit adds to a name, and how many of the base unit it is; negative: what it is divided by.
+fn unit(unit: &str) -> (String, i64) {
+    let (suffix, factor) = match unit {
+        "" | "c" => ("", 1),
+        "B" => ("bytes", 1),
+        "KB" => ("bytes", 1000),
+        "MB" => ("bytes", 1_000_000),
+        "GB" => ("bytes", 1_000_000_000),
+        "TB" => ("bytes", 1_000_000_000_000),
+        "s" => ("seconds", 1),
+        "ms" => ("seconds", -1000),
+        "us" => ("seconds", -1_000_000),
+        "%" => ("ratio", -100),
+        other => return (snake(other), 1),
+    };
+    (suffix.to_owned(), factor)
 }
 
-fn sanitize(name: &str) -> String {
-    name.chars()
-        .map(|character| {
-            if character.is_ascii_alphanumeric() {
-                character
-            } else {
-                '_'
-            }
+/// Division by a whole number, not multiplication by a fraction: 29 % is 0.29.
+#[allow(clippy::cast_precision_loss)]
+fn value(metric: &Metric, factor: i64) -> Option<String> {
+    let value = metric.value.filter(|value| value.as_f64().is_finite())?;
+    Some(match factor {
+        1 => value.to_string(),
+        factor if factor < 0 => (value.as_f64() / -factor as f64).to_string(),
+        factor => (value.as_f64() * factor as f64).to_string(),
+    })
+}
+
+fn family_name(check: &str, metric: &str, unit: &str, is_counter: bool) -> String {
+    // A share that is called used_percent would become used_percent_ratio.
+    let metric = metric
+        .strip_suffix("_percent")
+        .filter(|_| unit == "ratio")
+        .unwrap_or(metric);
+    let mut name = format!("ce_{}_{}", snake(check), snake(metric));
+    let suffix = format!("_{unit}");
+    if is_counter {
+        return name;
+    }
+    if !unit.is_empty() && !name.ends_with(&suffix) {
+        name.push_str(&suffix);
+    }
+    if RESERVED.iter().any(|reserved| name.ends_with(reserved)) {
+        name.push_str("_value");
+    }
+    name
+}
+
+/// Lower case, digits and `_`: what a name may consist of behind its prefix.
+fn snake(text: &str) -> String {
+    let name: String = text
+        .chars()
+        .map(|character| match character.to_ascii_lowercase() {
+            character if character.is_ascii_alphanumeric() => character,
+            _ => '_',
         })
-        .collect()
+        .collect();
+    if name.is_empty() {
+        "_".to_owned()
+    } else {
+        name
+    }
 }
 
 fn labels(record: &Record, metric: Option<&str>) -> String {
-    let pairs: BTreeSet<(&str, &str)> = [
-        ("check", Some(record.check.as_str())),
-        ("from", record.from.as_deref()),
+    let pairs = [
         ("host", Some(record.host.as_str())),
-        ("metric", metric),
+        ("check", Some(record.check.as_str())),
         ("object", record.object.as_deref()),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect();
-    pairs
-        .into_iter()
-        .map(|(name, value)| format!("{name}=\"{}\"", escape(value)))
-        .collect::<Vec<_>>()
-        .join(",")
+        ("from", record.from.as_deref()),
+        ("metric", metric),
+    ];
+    let pairs = pairs.into_iter().filter_map(|(name, value)| {
+        let value = escape(&one_line(value?), true);
+        Some(format!("{name}=\"{value}\""))
+    });
+    pairs.collect::<Vec<_>>().join(",")
 }
 
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+/// Backslash (and quote in a label) escaped; newlines cannot occur in one line.
+fn escape(text: &str, is_label: bool) -> String {
+    let text = text.replace('\\', "\\\\");
+    if is_label {
+        text.replace('"', "\\\"")
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Finding, State, testing::record};
+    use crate::render::fixtures::{disk, web};
 
     #[test]
-    fn units_become_prometheus_base_units_and_are_said_once() {
-        for (name, unit, value, line) in [
-            ("used", "B", 5i64, "ce_x_used_bytes"),
-            ("used_percent", "%", 50, "ce_x_used_ratio"),
-            ("time", "us", 2_500_000, "ce_x_time_seconds"),
-            ("age", "s", 7, "ce_x_age_seconds"),
-            ("load1", "", 3, "ce_x_load1"),
-            ("rx_bytes", "B", 3, "ce_x_rx_bytes"),
-        ] {
-            let out = openmetrics(&[record(
-                "x",
-                Finding::new(State::Ok, "").metric(Metric::new(name, value, unit)),
-            )]);
-            assert!(
-                out.contains(&format!(
-                    "# TYPE {line} gauge\n{line}{{check=\"x\",host=\"web1\"}} "
-                )),
-                "{out}"
-            );
-        }
-        let ratio = openmetrics(&[record(
-            "x",
-            Finding::new(State::Ok, "").metric(Metric::new("used", 50i64, "%")),
-        )]);
-        assert!(ratio.contains("} 0.5\n"));
-    }
-
-    #[test]
-    fn counters_have_help_but_no_type_and_the_end_is_marked() {
-        let out = openmetrics(&[record(
-            "net",
-            Finding::new(State::Warning, "")
-                .object("e\"0\\")
-                .metric(Metric::new("rx", 1i64, "c")),
-        )]);
+    fn units_become_base_units_and_families_are_sorted() {
         assert_eq!(
-            out,
-            "# HELP ce_net_rx rx of net\n\
-             ce_net_rx{check=\"net\",host=\"web1\",object=\"e\\\"0\\\\\"} 1\n\
-             # HELP ce_observed_timestamp_seconds When it was observed\n\
-             # TYPE ce_observed_timestamp_seconds gauge\n\
-             ce_observed_timestamp_seconds{check=\"net\",host=\"web1\",object=\"e\\\"0\\\\\"} 1700000000\n\
-             # HELP ce_state State of a check: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN\n\
-             # TYPE ce_state gauge\n\
-             ce_state{check=\"net\",host=\"web1\",object=\"e\\\"0\\\\\"} 1\n\
-             # EOF\n"
+            openmetrics(&web()),
+            "\
+# HELP ce_http_hits Metric hits of the check http.
+ce_http_hits{host=\"www.example.org\",check=\"http\",from=\"mon1\"} 12345
+# HELP ce_http_total_seconds Metric total of the check http.
+# TYPE ce_http_total_seconds gauge
+ce_http_total_seconds{host=\"www.example.org\",check=\"http\",from=\"mon1\"} 0.25
+# HELP ce_observed_timestamp_seconds When it was observed, in seconds since 1970.
+# TYPE ce_observed_timestamp_seconds gauge
+ce_observed_timestamp_seconds{host=\"www.example.org\",check=\"http\",from=\"mon1\"} 1767323045
+# HELP ce_state How it is: 0 ok, 1 warning, 2 critical, 3 unknown.
+# TYPE ce_state gauge
+ce_state{host=\"www.example.org\",check=\"http\",from=\"mon1\"} 0
+# EOF
+"
         );
     }
 
     #[test]
-    fn a_series_stands_once_with_its_newest_value() {
-        let at = |value: i64| {
-            record(
-                "x",
-                Finding::new(State::Ok, "").metric(Metric::new("a", value, "")),
-            )
+    fn a_name_promises_nothing_and_repeats_no_unit() {
+        for (metric, unit_text, name) in [
+            ("used", "B", "ce_c_used_bytes"),
+            ("used_bytes", "B", "ce_c_used_bytes"),
+            ("rta", "ms", "ce_c_rta_seconds"),
+            ("share", "%", "ce_c_share_ratio"),
+            ("used_percent", "%", "ce_c_used_ratio"),
+            ("procs_count", "", "ce_c_procs_count_value"),
+            ("hits_total", "c", "ce_c_hits_total"),
+            ("C:\\ X", "", "ce_c_c___x"),
+            ("salary", "GBP", "ce_c_salary_gbp"),
+        ] {
+            let (suffix, _) = unit(unit_text);
+            assert_eq!(family_name("c", metric, &suffix, unit_text == "c"), name);
+        }
+    }
+
+    #[test]
+    fn a_ratio_is_divided_and_stays_a_short_number() {
+        for (share, ratio) in [(29.0, "0.29"), (97.5, "0.975"), (100.0, "1")] {
+            assert_eq!(
+                value(&Metric::new("a", share, "%"), -100).as_deref(),
+                Some(ratio)
+            );
+        }
+        assert_eq!(value(&Metric::new("a", f64::NAN, ""), 1), None);
+    }
+
+    #[test]
+    fn a_label_set_stands_once_and_the_latest_observation_wins() {
+        let mut later = disk().remove(0);
+        later.time = "2026-01-02T03:05:00.250Z".parse().unwrap();
+        later.state = crate::State::Ok;
+        let out = openmetrics(&[later, disk().remove(0)]);
+        let lines = |start: &str| -> Vec<String> {
+            out.lines()
+                .filter(|line| line.starts_with(start))
+                .map(str::to_owned)
+                .collect()
         };
-        let out = openmetrics(&[at(1), at(2)]);
-        assert!(out.contains("ce_x_a{check=\"x\",host=\"web1\"} 2\n") && !out.contains("} 1\n"));
+        assert_eq!(
+            lines("ce_state{"),
+            ["ce_state{host=\"db1\",check=\"disk\",object=\"/var\"} 0"]
+        );
+        assert!(lines("ce_observed")[0].ends_with(" 1767323100.250"));
+    }
+
+    #[test]
+    fn quotes_and_backslashes_in_labels_are_escaped() {
+        let mut record = disk().remove(0);
+        record.object = Some("C:\\ \"x\"\ny".to_owned());
+        assert!(openmetrics(&[record]).contains(r#"object="C:\\ \"x\" y""#));
+    }
+
+    /// Prints what `promtool check metrics` and another implementation's parser are run on.
+    #[test]
+    fn a_sample_ends_with_its_end() {
+        let out = openmetrics(&[disk(), web()].concat());
+        assert!(out.ends_with("\n# EOF\n"));
+        print!("{out}");
     }
 }

@@ -260,7 +260,7 @@ pub(super) struct Tcp {
     #[arg(short = 'S', long)]
     ssl: bool,
 
-    /// Start TLS as this protocol does: ftp, imap, pop3, smtp, postgres ...
+    /// Start TLS as this protocol does: ftp, imap, pop3, smtp, postgres and others
     #[arg(long, value_name = "PROTOCOL", conflicts_with = "ssl")]
     starttls: Option<Protocol>,
 
