@@ -72,7 +72,7 @@ fn codes_first_words_and_labels_are_the_plugins() {
                 "-w", "1%", "-c", "0%", "-C", "-w", "100%", "-c", "0%", "-p", "/",
             ],
         ),
-        ("check_swap", &["-w", "0%", "-c", "0%", "-n", "ok"]),
+        ("check_swap", &["-w", "10%", "-c", "5%", "-n", "ok"]),
         ("check_procs", &["-w", "1:", "-c", "1:"]),
         ("check_procs", &["-w", ":0", "-c", ":100000"]),
         ("check_procs", &["-c", "1:", "-C", "no-such-command"]),
