@@ -77,7 +77,6 @@ fn codes_first_words_and_labels_are_the_plugins() {
         ("check_procs", &["-w", ":0", "-c", ":100000"]),
         ("check_procs", &["-c", "1:", "-C", "no-such-command"]),
         ("check_users", &["-w", "500", "-c", "900"]),
-        ("check_mailq", &["-w", "1", "-c", "2", "-M", "nullmailer"]),
     ] {
         if ce_check::CHECKS
             .iter()
