@@ -33,7 +33,10 @@ fn usage_errors_are_one_sentence_with_a_way_out_and_exit_3() {
         (&["load", "--format", "xml"], "'xml' is not a format"),
         (&["load", "-t", "soon"], "is not a duration"),
         (&["load", "--root", "/no/such"], ""),
-        (&[], "ce-check"),
+        (
+            &[],
+            "ce-check: nothing to do is named\nce-check: hint: --help names what there is\n",
+        ),
     ] {
         let said = Program::check().args(args).run();
         assert_eq!(said.code, 3, "{args:?}: {said:?}");

@@ -131,6 +131,12 @@ pub fn explain_usage(tool: &str, error: &clap::Error) -> ExitCode {
 /// clap's paragraphs as one sentence and at most one hint.
 #[must_use]
 pub fn usage_sentence(error: &clap::Error) -> (String, Option<String>) {
+    if error.kind() == ErrorKind::MissingSubcommand {
+        return (
+            "nothing to do is named".to_owned(),
+            Some("--help names what there is".to_owned()),
+        );
+    }
     let text = error.render().to_string();
     let mut sentence = String::new();
     let mut tip = None;

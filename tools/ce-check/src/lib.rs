@@ -83,7 +83,7 @@ Examples:
   ce-check http -H www.example.org --ssl -s Welcome --format nagios
   ce-check run /etc/ce/checks.toml | ce-check render --only-problems
 
-Every check writes one record for each thing that somebody could be told about: as JSON lines into a pipe, as text on
+Every check writes one record for each thing that somebody could be told about: as JSON lines into a pipe, as text on \
 a terminal, as a plugin's line with --format nagios. It exits 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN.";
 
 /// Runs the program on these arguments; the first is the name it was called by.
