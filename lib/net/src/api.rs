@@ -15,25 +15,36 @@ use ureq::{Agent, Body, RequestBuilder, Timeout};
 use zeroize::Zeroizing;
 
 use crate::tls::Roots;
-use crate::{Deadline, NetError, Phase, Secret};
+use crate::{Deadline, NetError, Phase};
 
-/// How to prove who we are.
-#[derive(Clone, Debug, Default)]
-pub enum Auth {
+/// How to prove who we are. Secrets are borrowed for as long as it takes to make the header, and not shown by `Debug`.
+#[derive(Clone, Copy, Default)]
+pub enum Auth<'a> {
     /// Not at all.
     #[default]
     None,
     /// User and password (RFC 7617).
-    Basic(String, Secret),
+    Basic(&'a str, &'a str),
     /// `Authorization: Bearer` (RFC 6750).
-    Bearer(Secret),
+    Bearer(&'a str),
     /// A header of this name with a token.
-    Header(String, Secret),
+    Header(&'a str, &'a str),
+}
+
+impl fmt::Debug for Auth<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Basic(..) => "Basic(..)",
+            Self::Bearer(_) => "Bearer(..)",
+            Self::Header(..) => "Header(..)",
+        })
+    }
 }
 
 /// What an [`Api`] is made of.
 #[derive(Clone, Debug)]
-pub struct ApiOptions {
+pub struct ApiOptions<'a> {
     /// Where it is: `https://host[:port][/path]`; the path of each call is put behind it.
     pub base: String,
     /// Whose certificates are trusted.
@@ -41,7 +52,7 @@ pub struct ApiOptions {
     /// Whether any certificate will do.
     pub insecure: bool,
     /// How to prove who we are.
-    pub auth: Auth,
+    pub auth: Auth<'a>,
     /// How long one call may take, all of it.
     pub timeout: Duration,
     /// When the last of several calls must be over.
@@ -50,7 +61,7 @@ pub struct ApiOptions {
     pub limit_bytes: usize,
 }
 
-impl ApiOptions {
+impl ApiOptions<'_> {
     /// An API at `base` with the usual: the system's roots, nobody in particular, 10 s, 1 MiB.
     #[must_use]
     pub fn new(base: impl Into<String>) -> Self {
@@ -100,7 +111,7 @@ impl Api {
     ///
     /// # Errors
     /// [`NetError::Config`] for an address or a header that cannot be, [`NetError::File`] for roots that cannot be read.
-    pub fn new(options: &ApiOptions) -> Result<Self, NetError> {
+    pub fn new(options: &ApiOptions<'_>) -> Result<Self, NetError> {
         let base = options.base.trim_end_matches('/');
         let is_https = base.starts_with("https://");
         if !is_https && !base.starts_with("http://") {
@@ -134,7 +145,7 @@ impl Api {
         Ok(Self {
             base: base.to_owned(),
             agent,
-            auth: header_of(&options.auth)?,
+            auth: header_of(options.auth)?,
             timeout: options.timeout,
             deadline: options.deadline,
             limit_bytes: options.limit_bytes,
@@ -278,23 +289,23 @@ fn host_of(url: &str) -> &str {
     }
 }
 
-fn header_of(auth: &Auth) -> Result<Option<(HeaderName, HeaderValue)>, NetError> {
+fn header_of(auth: Auth<'_>) -> Result<Option<(HeaderName, HeaderValue)>, NetError> {
     let (name, value) = match auth {
         Auth::None => return Ok(None),
         Auth::Basic(user, password) => {
-            let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
+            let pair = Zeroizing::new(format!("{user}:{password}"));
             let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
             let value = Zeroizing::new(format!("Basic {}", *encoded));
             (header::AUTHORIZATION, value)
         }
         Auth::Bearer(token) => {
-            let value = Zeroizing::new(format!("Bearer {}", token.expose()));
+            let value = Zeroizing::new(format!("Bearer {token}"));
             (header::AUTHORIZATION, value)
         }
         Auth::Header(name, token) => {
             let parsed = HeaderName::from_bytes(name.as_bytes());
             let parsed = parsed.map_err(|_| unusable(name, "it is no name of a header"))?;
-            (parsed, Zeroizing::new(token.expose().to_owned()))
+            (parsed, Zeroizing::new(token.to_owned()))
         }
     };
     let mut value = HeaderValue::from_str(&value).map_err(|_| {

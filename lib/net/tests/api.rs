@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ce_net::NetError;
 use ce_net::api::{Api, ApiOptions, Auth};
-use ce_net::{NetError, Secret};
 use ce_record::Cause;
 
 /// A server that gives each connection this answer; what it was sent comes out of the channel.
@@ -62,15 +62,13 @@ fn read_request(socket: &TcpStream) -> String {
 const CREATED: &str = "HTTP/1.1 201 Created\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
 const BUSY: &str = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 10\r\nConnection: close\r\n\r\n0123456789";
 
-fn secret() -> Secret {
-    Secret::new("s3cr:t".to_owned())
-}
+const SECRET: &str = "s3cr:t";
 
 #[test]
 fn a_form_and_json_arrive_with_who_we_are() {
     let (base, requests) = server(CREATED);
     let mut options = ApiOptions::new(format!("{base}/nrdp/"));
-    options.auth = Auth::Basic("ce".to_owned(), secret());
+    options.auth = Auth::Basic("ce", SECRET);
     let api = Api::new(&options).unwrap();
     let answer = api.post_form("/", &[("cmd", "a b"), ("x&y", "ü")]).unwrap();
     assert_eq!((answer.status, answer.body.as_slice()), (201, &b"{}"[..]));
@@ -86,7 +84,7 @@ fn a_form_and_json_arrive_with_who_we_are() {
         "{request}"
     );
 
-    options.auth = Auth::Header("X-Token".to_owned(), secret());
+    options.auth = Auth::Header("X-Token", SECRET);
     let api = Api::new(&options).unwrap();
     api.post_json("v1/actions", br#"{"a":1}"#).unwrap();
     let request = requests.recv().unwrap();
@@ -97,7 +95,7 @@ fn a_form_and_json_arrive_with_who_we_are() {
     assert!(request.contains("x-token: s3cr:t\r\n"), "{request}");
     assert!(request.ends_with("\r\n\r\n{\"a\":1}"), "{request}");
 
-    options.auth = Auth::Bearer(secret());
+    options.auth = Auth::Bearer(SECRET);
     Api::new(&options).unwrap().get("v1").unwrap();
     let request = requests.recv().unwrap();
     assert!(
@@ -137,7 +135,7 @@ fn an_answer_that_drips_ends_at_the_timeout() {
 #[test]
 fn no_debug_output_shows_a_secret() {
     let mut options = ApiOptions::new("http://127.0.0.1:1");
-    options.auth = Auth::Basic("ce".to_owned(), secret());
+    options.auth = Auth::Basic("ce", SECRET);
     let api = Api::new(&options).unwrap();
     let shown = format!("{options:?} {api:?}");
     assert!(

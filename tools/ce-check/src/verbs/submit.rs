@@ -185,7 +185,7 @@ fn say(
 }
 
 impl Submit {
-    fn api(&self, url: &str, context: &Context) -> ApiOptions {
+    fn api<'a>(&self, url: &str, context: &Context) -> ApiOptions<'a> {
         ApiOptions {
             roots: self.ca_file.clone().map_or(Roots::System, Roots::File),
             timeout: context.timeout,
@@ -214,9 +214,8 @@ impl Submit {
         }
         match (&self.icinga, &self.user) {
             (Some(url), Some(user)) => {
-                let password =
-                    ce_net::Secret::new(secret(&self.password_file)?.expose().to_owned());
-                let auth = Auth::Basic(user.clone(), password);
+                let password = secret(&self.password_file)?;
+                let auth = Auth::Basic(user, password.expose());
                 Ok(Box::new(icinga::Icinga::new(&ApiOptions {
                     auth,
                     ..self.api(url, context)

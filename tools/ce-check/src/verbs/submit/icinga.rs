@@ -15,7 +15,7 @@ pub(super) struct Icinga {
 }
 
 impl Icinga {
-    pub(super) fn new(options: &ApiOptions) -> Result<Self, Fault> {
+    pub(super) fn new(options: &ApiOptions<'_>) -> Result<Self, Fault> {
         Ok(Self {
             url: options.base.clone(),
             api: Api::new(options)?,

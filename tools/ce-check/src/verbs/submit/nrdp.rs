@@ -20,7 +20,7 @@ pub(super) struct Nrdp {
 }
 
 impl Nrdp {
-    pub(super) fn new(options: ApiOptions, token: Secret) -> Result<Self, Fault> {
+    pub(super) fn new(options: ApiOptions<'_>, token: Secret) -> Result<Self, Fault> {
         Ok(Self {
             api: Api::new(&options)?,
             url: options.base,
