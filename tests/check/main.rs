@@ -4,6 +4,7 @@ mod contract;
 mod dropin;
 mod examples;
 mod hang;
+mod install;
 mod munin;
 mod nagios;
 mod prometheus;
