@@ -732,6 +732,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -l format -d '
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -l only-problems -d 'Only what is not OK'
+complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -l dry-run -d 'Say what would be sent, and send nothing'
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -s h -l help -d 'Print help'

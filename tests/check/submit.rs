@@ -298,6 +298,17 @@ fn a_server_that_is_gone_or_silent_fails_every_record_in_time() {
 }
 
 #[test]
+fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
+    let said = submit(&["--nagios", "/no/such/fifo", "--dry-run"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let summary = said.record()["summary"].clone();
+    assert_eq!(
+        summary,
+        "testhost/disk / sent to Nagios at '/no/such/fifo' (a dry run: nothing was sent)"
+    );
+}
+
+#[test]
 fn a_secret_that_others_can_read_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let token = secret(folder.path(), "tok");

@@ -18,8 +18,13 @@ const HEAD: &str = "\
 # Commands for the network put -H $HOSTADDRESS$ in front of the arguments.
 
 define command {
-    command_name  ce_check
-    command_line  /usr/bin/ce-check $ARG1$ --format nagios
+    command_name  ce_exec
+    command_line  /usr/bin/ce-check exec --format nagios -- $ARG1$
+}
+
+define command {
+    command_name  ce_stale
+    command_line  /usr/bin/ce-check exec --format nagios -- /usr/lib/nagios/plugins/check_dummy 3 'no result was sent in'
 }
 
 define service {
@@ -28,7 +33,7 @@ define service {
     passive_checks_enabled  1
     check_freshness         1
     freshness_threshold     900
-    check_command           ce_check!exec -- /usr/lib/nagios/plugins/check_dummy 3 'no result was sent in'
+    check_command           ce_stale
     max_check_attempts      1
     check_interval          5
     retry_interval          1

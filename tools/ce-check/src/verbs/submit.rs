@@ -86,6 +86,10 @@ pub(super) struct Submit {
     /// Only what is not OK
     #[arg(long)]
     only_problems: bool,
+
+    /// Say what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// A place that takes passive results.
@@ -95,6 +99,19 @@ trait Server {
 
     /// Sends them in their order; a verdict for each.
     fn send(&self, results: &[Passive]) -> Vec<Result<(), Refusal>>;
+}
+
+/// A server that is not asked.
+struct DryRun(Box<dyn Server>);
+
+impl Server for DryRun {
+    fn name(&self) -> String {
+        format!("{} (a dry run: nothing was sent)", self.0.name())
+    }
+
+    fn send(&self, results: &[Passive]) -> Vec<Result<(), Refusal>> {
+        results.iter().map(|_| Ok(())).collect()
+    }
 }
 
 /// Why a result was not taken.
@@ -130,7 +147,10 @@ impl Act for Submit {
     fn act(&self, common: &Common) -> Result<ExitCode, Fault> {
         let naming = Naming::new(&self.service, self.host_check.clone())?;
         let context = runner::context(common);
-        let server = self.server(&context)?;
+        let mut server = self.server(&context)?;
+        if self.dry_run {
+            server = Box::new(DryRun(server));
+        }
         let (mut records, read_state) = render::read(io::stdin().lock())?;
         if self.only_problems {
             records.retain(|record| record.state != State::Ok);
