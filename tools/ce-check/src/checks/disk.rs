@@ -15,6 +15,8 @@ use crate::root::Root;
 
 mod limit;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use limit::{Limit, Limits, Unit};
 use select::Selection;
@@ -270,15 +272,15 @@ impl Observe for Disk {
             |mount| self.keeps(mount),
         )
         .map_err(Fault::Absent)?;
-        if chosen.is_empty() {
-            return Err(Fault::Absent("no file system is left to judge".to_owned()));
-        }
         let facts = self.gather(&chosen, context);
         let mut findings: Vec<Finding> = facts
             .iter()
             .filter(|facts| !is_empty(facts))
             .map(|facts| self.judge(facts))
             .collect();
+        if findings.is_empty() {
+            return Err(Fault::Absent("no file system is left to judge".to_owned()));
+        }
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
         Ok(findings)
     }
