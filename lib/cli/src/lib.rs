@@ -3,6 +3,8 @@
 //! Arguments that do not parse, files that cannot be read, panics and signals all end here: in one sentence on
 //! stderr and one of the exit codes 0 to 3.
 
+#![warn(missing_docs)]
+
 mod common;
 mod config;
 mod dirs;

@@ -3,6 +3,8 @@
 //! Pure: nothing here reads a file, a clock or the environment. What a program observes becomes a [`Finding`],
 //! stamped with where and when it becomes a [`Record`], and a [`render`]er turns records into what a reader wants.
 
+#![warn(missing_docs)]
+
 mod codec;
 mod finding;
 mod metric;
