@@ -303,7 +303,10 @@ impl Disk {
 
     /// Asks every chosen file system: those that may hang from processes of their own, all at once.
     fn gather(&self, chosen: &[select::Chosen<'_>], context: &Context) -> Vec<Facts> {
-        let recorded = self.flags.root.read_if_there("/.statvfs").ok().flatten();
+        let recorded = match self.flags.root.is_live() {
+            true => None,
+            false => self.flags.root.read_if_there("/.statvfs").ok().flatten(),
+        };
         let asked: Vec<_> = chosen
             .iter()
             .map(|one| {
