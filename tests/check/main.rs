@@ -11,3 +11,4 @@ mod prometheus;
 mod run;
 mod schema;
 mod submit;
+mod web;
