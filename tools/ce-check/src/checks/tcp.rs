@@ -42,6 +42,7 @@ const DEVIATIONS: &[&str] = &[
     "-D judges the certificate beside the rest instead of ending there, and the chain besides the server's own",
     "-E works wherever it stands, and knows \\xHH",
     "what is not answered until the timeout names the phase: connect, tls or receive",
+    "an answer that is not the one expected is told, as -M says, once the peer has been silent for a fifth of the timeout; the plugin waits for all of it and calls it CRITICAL",
 ];
 
 pub(super) static CHECK: Check = Check::new::<Tcp>(
