@@ -309,6 +309,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s q -l quiet -d 
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s h -l help -d 'Print help'
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s w -l warning -d 'WARNING outside these ranges: one for 1, 5 and 15 minutes each, or one for all' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s c -l critical -d 'CRITICAL outside these ranges' -r
+complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s n -l procs-to-show -d 'Name so many of the processes that used the CPUs most since they began' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -l root -d 'Read the machine\'s files below this folder instead of /: a container\'s host, an image, a recorded tree' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F

@@ -121,7 +121,8 @@ pub(super) struct Clock {
         value_name = "SECONDS",
         default_value_t = 0.0,
         hide_default_value = true,
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        alias = "time_offset"
     )]
     time_offset: f64,
 

@@ -7,6 +7,7 @@ use crate::check::{Check, Field, Group, MetricDoc, Observe, Plugin};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::limits::refuse_contradiction;
+use crate::processes::{Processes, Stat, TICKS_PER_SECOND, uptime_seconds};
 use crate::root::Root;
 
 pub(super) static CHECK: Check = Check::new::<Load>(
@@ -90,6 +91,16 @@ pub(super) struct Load {
     #[arg(short, long, value_name = "L1,L5,L15", value_parser = three)]
     critical: Option<Three>,
 
+    /// Name so many of the processes that used the CPUs most since they began
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    procs_to_show: usize,
+
     /// Judge the load for each online CPU
     #[arg(short = 'r', long)]
     percpu: bool,
@@ -142,8 +153,30 @@ impl Observe for Load {
             self.root
                 .malformed(LOADAVG, "expected three averages and running/total")
         })?;
-        Ok(vec![self.judge(&facts)])
+        let mut finding = self.judge(&facts);
+        if self.procs_to_show > 0 {
+            finding.detail = busiest(&self.root, self.procs_to_show)?;
+        }
+        Ok(vec![finding])
     }
+}
+
+/// The processes with the largest share of a CPU over their lives, a line each, as ps(1) counts it.
+fn busiest(root: &Root, count: usize) -> Result<Vec<String>, Fault> {
+    let uptime = uptime_seconds(root)?;
+    #[allow(clippy::cast_precision_loss)]
+    let seconds = |ticks: u64| ticks as f64 / TICKS_PER_SECOND as f64;
+    let mut shares: Vec<(f64, Stat)> = Processes::open(root)?
+        .stats()?
+        .into_iter()
+        .map(|stat| {
+            let age = (uptime - seconds(stat.start_ticks)).max(1.0);
+            (seconds(stat.busy_ticks) / age * 100.0, stat)
+        })
+        .collect();
+    shares.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let line = |(share, stat): &(f64, Stat)| format!("{share:.1}% {} ({})", stat.comm, stat.pid);
+    Ok(shares.iter().take(count).map(line).collect())
 }
 
 /// `0.20 0.18 0.12 1/80 11206`, as proc(5) documents it.
@@ -227,6 +260,7 @@ mod tests {
             warning: Some(three(warning).unwrap()),
             critical: Some(three(critical).unwrap()),
             percpu,
+            procs_to_show: 0,
             root: Root::new("/"),
         }
     }
