@@ -62,6 +62,11 @@ fn a_job_is_judged_by_how_it_ended_and_when() {
 
     let gone = job(&["--run", "other", "--", "/no/such/program"]);
     assert!((2..=3).contains(&gone.code), "{gone:?}");
+    let unnoted = Program::check()
+        .env("CE_STATE_DIR", "/proc/none")
+        .args(["job", "--run", "x", "--", "/bin/true"])
+        .run();
+    assert_eq!(unnoted.code, 1, "{unnoted:?}");
     let killed = job(&["--run", "third", "--", "/bin/sh", "-c", "kill -9 $$"]);
     assert_eq!(killed.code, 2, "{killed:?}");
 }

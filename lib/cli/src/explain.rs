@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::Write;
 
-use ce_record::Cause;
+use ce_record::{Cause, one_line};
 
 /// An error that knows why it happened and what to do about it.
 pub trait Explain: Error {
@@ -23,8 +23,9 @@ pub trait Explain: Error {
 /// A stderr that cannot be written to is nobody's loss: the exit code still says it.
 pub fn complain(tool: &str, error: &dyn Explain) {
     let mut stderr = std::io::stderr().lock();
-    let _ = writeln!(stderr, "{tool}: {error}");
+    // What others named, files and arguments, is in these lines: it shall not steer the terminal.
+    let _ = writeln!(stderr, "{tool}: {}", one_line(&error.to_string()));
     if let Some(hint) = error.hint() {
-        let _ = writeln!(stderr, "{tool}: hint: {hint}");
+        let _ = writeln!(stderr, "{tool}: hint: {}", one_line(&hint));
     }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use ce_record::State;
+use ce_record::{State, one_line};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 use signal_hook::consts::{
@@ -119,7 +119,7 @@ pub fn explain_usage(tool: &str, error: &clap::Error) -> ExitCode {
         _ => {
             let (sentence, hint) = usage_sentence(error);
             let mut stderr = io::stderr().lock();
-            let _ = writeln!(stderr, "{tool}: {sentence}");
+            let _ = writeln!(stderr, "{tool}: {}", one_line(&sentence));
             if let Some(hint) = hint {
                 let _ = writeln!(stderr, "{tool}: hint: {hint}");
             }

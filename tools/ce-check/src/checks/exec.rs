@@ -167,12 +167,9 @@ fn judge(ran: &Ran<'_>) -> Finding {
     };
     let mut finding = Finding::new(state, summary).cause(cause);
     finding.detail = output.long;
-    finding.detail.extend(
-        output
-            .faults
-            .iter()
-            .map(|fault| format!("perfdata: {fault}")),
-    );
+    finding
+        .detail
+        .extend(output.faults.iter().map(ToString::to_string));
     if ran.cut {
         finding
             .detail

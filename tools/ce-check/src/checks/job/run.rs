@@ -81,7 +81,13 @@ pub(super) fn run(
     } else {
         State::Critical
     };
-    update(&folder, name, |note| note.ended(pid, ended));
+    // A job that ran but is not noted will be called overdue: that is not quite all right.
+    let noted = update(&folder, name, |note| note.ended(pid, ended));
+    let state = if noted {
+        state
+    } else {
+        state.max(State::Warning)
+    };
     Ok(ce_cli::exit_code(state))
 }
 
@@ -89,17 +95,18 @@ fn tell(message: &str) {
     let _ = writeln!(io::stderr(), "{TOOL}: {message}");
 }
 
-/// Changes the note while no other run does. One that does not read is begun anew.
-fn update(folder: &std::path::Path, name: &str, change: impl FnOnce(Note) -> Note) {
+/// Changes the note while no other run does, and tells when it cannot. One that does not read is begun anew.
+fn update(folder: &std::path::Path, name: &str, change: impl FnOnce(Note) -> Note) -> bool {
     let written = ce_cli::lock(&folder.join(format!("{name}.note.lock")))
         .map_err(Fault::from)
         .and_then(|_lock| {
             let note = note::read(folder, name).ok().flatten().unwrap_or_default();
             note::write(folder, name, &change(note))
         });
-    if let Err(fault) = written {
+    if let Err(fault) = &written {
         tell(&format!("job '{name}' is not noted: {fault}"));
     }
+    written.is_ok()
 }
 
 /// The end of both outputs, in the order they came.
