@@ -1,5 +1,7 @@
 //! The verdict on one file system.
 
+use clap::{Args, Command, FromArgMatches};
+
 use super::*;
 
 /// 1000 blocks of 1 KiB of which 100 are kept for root, so many of the rest free; 100 inodes, so many free.
