@@ -72,6 +72,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -s k -l jitter-
 complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -s o -l time-offset -d 'The offset that the server is expected to have, in seconds' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -l samples -d 'How often to ask' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -l unsynced -d 'What it means that nothing keeps the clock or the server does not answer [default: critical with -H, else warning]' -r
+complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -l root -d 'Read the machine\'s files below this folder instead of /: a container\'s host, an image, a recorded tree' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -300,6 +301,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s c -l critical 
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -l max-runtime -d 'CRITICAL when a run goes on for longer' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -l failed -d 'What it means that the last run failed' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -l missing -d 'What it means that the job has never run' -r
+complete -c ce-check -n "__fish_ce_check_using_subcommand job" -l root -d 'Read the machine\'s files below this folder instead of /: a container\'s host, an image, a recorded tree' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::limits::refuse_contradiction;
 use crate::reach::said;
+use crate::root::Root;
 
 mod kernel;
 mod sntp;
@@ -62,6 +63,9 @@ pub(super) static CHECK: Check = Check::new::<Clock>(
 ///
 /// With -H it asks that server (SNTP) and judges how far its time is away, in either direction; without, it asks the
 /// kernel whether something keeps its clock right and judges the estimated error.
+///
+/// Below --root, a file .adjtimex (status, estimated and maximum error, as adjtimex(2) gives them) is taken for what the
+/// kernel says.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   ce-check clock
@@ -145,6 +149,9 @@ pub(super) struct Clock {
     /// Use IPv6
     #[arg(short = '6', long)]
     use_ipv6: bool,
+
+    #[command(flatten)]
+    root: Root,
 }
 
 impl Observe for Clock {
@@ -182,10 +189,7 @@ impl Observe for Clock {
 
     fn observe(&self, context: &Context) -> Result<Vec<Finding>, Fault> {
         let finding = match &self.hostname {
-            None => self.judge_kernel(&kernel::ask().map_err(|source| Fault::System {
-                action: "cannot ask the kernel for its clock".to_owned(),
-                source,
-            })?),
+            None => self.judge_kernel(&self.kernel()?),
             Some(host) => match self.gather(host, context) {
                 Ok((server, samples)) => self.judge(server, &samples),
                 Err((cause, message)) => self.no_offset(message).cause(cause),
@@ -353,6 +357,22 @@ impl Clock {
                 .flatten()
         };
         Thresholds::new(mirrored(self.warning), mirrored(self.critical))
+    }
+
+    /// What the kernel says, or what was recorded of it.
+    fn kernel(&self) -> Result<Kernel, Fault> {
+        const RECORDED: &str = "/.adjtimex";
+        if self.root.is_live() {
+            return kernel::ask().map_err(|source| Fault::System {
+                action: "cannot ask the kernel for its clock".to_owned(),
+                source,
+            });
+        }
+        let text = self.root.read(RECORDED)?;
+        kernel::recorded(&text).ok_or_else(|| {
+            self.root
+                .malformed(RECORDED, "expected status, estimated and maximum error")
+        })
     }
 
     fn judge_kernel(&self, kernel: &Kernel) -> Finding {

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::fault::Fault;
 use crate::limits::refuse_contradiction;
 use crate::ranges;
+use crate::root::Root;
 
 mod note;
 mod run;
@@ -113,6 +114,9 @@ pub(super) struct Job {
     /// What it means that the job has never run
     #[arg(long, value_name = "STATE", default_value = "critical")]
     missing: State,
+
+    #[command(flatten)]
+    root: Root,
 }
 
 impl Observe for Job {
@@ -134,11 +138,11 @@ impl Observe for Job {
 
     fn observe(&self, context: &Context) -> Result<Vec<Finding>, Fault> {
         let name = self.name.as_deref().unwrap_or_default();
-        let note = note::find(context, name)?;
+        let note = note::find(context, &self.root, name)?;
         let alive = note
             .as_ref()
             .and_then(|note| note.running.as_ref())
-            .is_some_and(note::is_alive);
+            .is_some_and(|running| note::is_alive(running, &self.root));
         let finding = self.judge(note.as_ref(), alive, context.now.as_second());
         Ok(vec![self.subject().apply(finding)])
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::fault::Fault;
+use crate::root::Root;
 
 /// What is kept is a few numbers and the end of an output, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -121,8 +122,11 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Option<Note>, Fault> {
     }
 }
 
-/// The note of this user's job, else of root's.
-pub(super) fn find(context: &Context, name: &str) -> Result<Option<Note>, Fault> {
+/// The note of this user's job, else of root's; of a machine elsewhere, that of its root.
+pub(super) fn find(context: &Context, root: &Root, name: &str) -> Result<Option<Note>, Fault> {
+    if !root.is_live() {
+        return read(&root.path(SYSTEM).join("check/job"), name);
+    }
     match read(&folder(context), name)? {
         None => read(&Path::new(SYSTEM).join("check/job"), name),
         found => Ok(found),
@@ -149,8 +153,8 @@ pub(super) fn ticks(stat: &str) -> Option<u64> {
 }
 
 /// Whether the process that waits for this run still does.
-pub(super) fn is_alive(running: &Running) -> bool {
-    std::fs::read_to_string(format!("/proc/{}/stat", running.pid))
+pub(super) fn is_alive(running: &Running, root: &Root) -> bool {
+    root.read(format!("/proc/{}/stat", running.pid))
         .ok()
         .and_then(|stat| ticks(&stat))
         .is_some_and(|ticks| ticks == running.ticks)
@@ -169,11 +173,11 @@ mod tests {
             pid: std::process::id(),
             ticks: ticks(&stat).unwrap(),
         };
-        assert!(is_alive(&running));
+        assert!(is_alive(&running, &Root::new("/")));
         let zombie = stat.replacen(") R", ") Z", 1).replacen(") S", ") Z", 1);
         assert_eq!(ticks(&zombie), None);
         running.ticks += 1;
-        assert!(!is_alive(&running));
+        assert!(!is_alive(&running, &Root::new("/")));
     }
 
     #[test]
