@@ -85,34 +85,23 @@ fn judge(status: u16, body: &str) -> Result<(), Refusal> {
             .unwrap_or("no reason given")
             .to_owned()
     };
-    match status {
-        200 => {}
-        401 => return Err(Refusal::new(Cause::AUTH, "user or password is wrong")),
-        403 => return Err(Refusal::new(Cause::AUTH, words(&answer))),
-        404 => {
-            let hint = Some("name the service there as --service does, or create it".to_owned());
-            return Err(Refusal {
-                message: "it has no such host or service".to_owned(),
-                cause: Cause::CONFIG,
-                hint,
-            });
-        }
+    let results = answer["results"].as_array();
+    match (status, results) {
+        (200, _) => {}
+        (401, _) => return Err(Refusal::new(Cause::AUTH, "user or password is wrong")),
+        (403, _) => return Err(Refusal::new(Cause::AUTH, words(&answer))),
+        // 2.13 answers 500 with no result when the filter matches nothing, others 404.
+        (404, _) => return Err(unknown_service()),
+        (500, Some(results)) if results.is_empty() => return Err(unknown_service()),
         _ => {
-            return Err(Refusal::new(
-                Cause::CONTENT,
-                format!("HTTP status {status}: {}", words(&answer)),
-            ));
+            let message = format!("HTTP status {status}: {}", words(&answer));
+            return Err(Refusal::new(Cause::CONTENT, message));
         }
     }
-    let results = answer["results"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let results = results.map(Vec::as_slice).unwrap_or_default();
     if results.is_empty() {
-        return Err(Refusal::new(
-            Cause::CONTENT,
-            "its answer has no result: is this the address of the API?",
-        ));
+        let message = "its answer has no result: is this the address of the API?";
+        return Err(Refusal::new(Cause::CONTENT, message));
     }
     match results
         .iter()
@@ -120,6 +109,14 @@ fn judge(status: u16, body: &str) -> Result<(), Refusal> {
     {
         Some(result) => Err(Refusal::new(Cause::CONTENT, words(result))),
         None => Ok(()),
+    }
+}
+
+fn unknown_service() -> Refusal {
+    Refusal {
+        message: "it has no such host or service".to_owned(),
+        cause: Cause::CONFIG,
+        hint: Some("name the service there as --service does, or create it".to_owned()),
     }
 }
 
@@ -148,6 +145,11 @@ mod tests {
             (
                 404,
                 r#"{"error":404,"status":"No objects found."}"#,
+                Some("it has no such host or service"),
+            ),
+            (
+                500,
+                r#"{"results":[]}"#,
                 Some("it has no such host or service"),
             ),
             (401, "<h1>Unauthorized", Some("user or password is wrong")),
