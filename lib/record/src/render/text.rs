@@ -18,7 +18,7 @@ pub struct TextOptions {
 }
 
 /// The widest that a column grows to before it stops making room.
-const COLUMN_LIMIT: usize = 40;
+const COLUMN_LIMIT: usize = 48;
 
 /// A line for each record, in their order, with what is behind it indented below.
 #[must_use]
