@@ -81,6 +81,7 @@ const DEVIATIONS: &[&str] = &[
     "a redirect drops Authorization and Cookie when it leaves the server, and a 303 (301, 302 of a POST) becomes a GET",
     "-b and CONNECT through a proxy, cookie jars, decompression and HTTP/2 are not there",
     "-L writes no HTML",
+    "the times of each part are always among the perfdata (as with -E), but for time_headers: handing some hundred bytes to the kernel tells nothing",
     "-m and size count the body alone, as their names say; check_http counts the headers, too",
     "a number that is none is a usage error; the plugin takes -w x for 0 and -m x for nothing",
     "a 304 is no redirect: with -f follow it is OK instead of UNKNOWN for want of a Location",

@@ -12,10 +12,12 @@ use super::report;
 use super::walk::{Stop, Walked};
 use crate::certificate;
 
-/// What check_http prints: these two, the time in seconds.
+/// What check_http prints, times in seconds; those of the parts as with -E.
 pub(super) fn perfdata(_: &Record, metric: &Metric) -> Option<Metric> {
     match &*metric.name {
-        "time" => Some(metric.clone().in_seconds()),
+        "time" | "time_connect" | "time_transfer" => Some(metric.clone().in_seconds()),
+        "time_tls" => Some(metric.clone().in_seconds().named("time_ssl")),
+        "time_first_byte" => Some(metric.clone().in_seconds().named("time_firstbyte")),
         "size" => Some(metric.clone()),
         _ => None,
     }
