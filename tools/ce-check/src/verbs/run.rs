@@ -1,5 +1,6 @@
 //! `ce-check run FILE`: hundreds of checks from one file in one process, one record each.
 
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::channel;
@@ -85,11 +86,13 @@ impl Act for Run {
             }
             told
         });
+        let mut progress = Progress::new(jobs.len(), started);
         let mut worst = State::Ok;
         let mut kept = Vec::new();
         let concurrency = usize::try_from(self.concurrency).unwrap_or(1);
         let tally =
             engine::Engine::new(&jobs, context.clone(), concurrency, self.jitter).run(|records| {
+                progress.show();
                 worst = records
                     .iter()
                     .map(|record| record.state)
@@ -100,6 +103,7 @@ impl Act for Run {
                     kept.extend(records);
                 }
             });
+        drop(progress);
         let own = runner::stamp(
             "run",
             vec![self.about_itself(&tally)],
@@ -116,6 +120,47 @@ impl Act for Run {
         drop(sender);
         let told = writer.join().unwrap_or(Ok(()));
         runner::finish(told, worst)
+    }
+}
+
+/// How far it is, on a terminal and not before two seconds have passed.
+struct Progress {
+    total: usize,
+    done: usize,
+    next: Instant,
+    shown: bool,
+    terminal: bool,
+}
+
+impl Progress {
+    fn new(total: usize, started: Instant) -> Self {
+        let next = started + Duration::from_secs(2);
+        Self {
+            total,
+            done: 0,
+            next,
+            shown: false,
+            terminal: io::stderr().is_terminal(),
+        }
+    }
+
+    /// One more has ended.
+    fn show(&mut self) {
+        self.done += 1;
+        let now = Instant::now();
+        if self.terminal && now >= self.next {
+            self.next = now + Duration::from_millis(200);
+            self.shown = true;
+            let _ = write!(io::stderr(), "\r{} of {} checks", self.done, self.total);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
     }
 }
 
