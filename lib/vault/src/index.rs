@@ -1,0 +1,212 @@
+//! Which pack and group holds a chunk: shards in the repository, one sorted table in memory.
+
+use crate::error::{Malformed, Result};
+use crate::frame::{self, Kind};
+use crate::id::{Id, ShortId};
+use crate::pack::{Group, padme};
+use crate::seal::{open_box, seal_box};
+use crate::wire::{Cursor, put_varint};
+
+const CONTEXT: &str = "index";
+/// Bytes of an entry in a shard: short id, pack, group.
+const ENTRY: usize = 20;
+/// Packs that one shard names at most; their numbers have two bytes.
+const PACKS: usize = 4096;
+
+/// Where a chunk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its pack's number in the index.
+    pub pack: u32,
+    /// Its group's number in the pack.
+    pub group: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    chunk: ShortId,
+    pack: u32,
+    group: u16,
+}
+
+/// Every chunk of one writer: 24 bytes each.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// The packs, by number.
+    pub packs: Vec<Id>,
+    entries: Vec<Entry>,
+    sorted: bool,
+}
+
+impl Index {
+    /// Takes a pack's directory.
+    pub fn add(&mut self, pack: Id, groups: &[Group]) {
+        let number = self.packs.len() as u32;
+        self.packs.push(pack);
+        for (at, group) in groups.iter().enumerate() {
+            let members = group.members.iter();
+            self.entries.extend(members.map(|(id, _)| Entry { chunk: id.short(), pack: number, group: at as u16 }));
+        }
+        self.sorted = false;
+    }
+
+    /// How many chunks there are; one that is stored twice counts twice.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Makes [`Index::find`] ready; call it after the last addition.
+    pub fn sort(&mut self) {
+        self.entries.sort_unstable();
+        self.sorted = true;
+    }
+
+    /// Where a chunk is; the first pack when several have it.
+    #[must_use]
+    pub fn find(&self, chunk: &ShortId) -> Option<Place> {
+        self.places(chunk).next()
+    }
+
+    /// Everywhere that a chunk is.
+    pub fn places(&self, chunk: &ShortId) -> impl Iterator<Item = Place> {
+        debug_assert!(self.sorted, "an index is sorted before it is asked");
+        let chunk = *chunk;
+        let from = self.entries.partition_point(|entry| entry.chunk < chunk);
+        let found = self.entries[from..].iter().take_while(move |entry| entry.chunk == chunk);
+        found.map(|entry| Place { pack: entry.pack, group: entry.group })
+    }
+
+    /// Drops the packs that are not kept, with their chunks.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Id) -> bool) {
+        let mut packs = Vec::new();
+        let numbers: Vec<Option<u32>> = self
+            .packs
+            .iter()
+            .map(|pack| {
+                keep(pack).then(|| {
+                    packs.push(*pack);
+                    packs.len() as u32 - 1
+                })
+            })
+            .collect();
+        self.entries.retain_mut(|entry| match numbers[entry.pack as usize] {
+            Some(number) => {
+                entry.pack = number;
+                true
+            }
+            None => false,
+        });
+        self.packs = packs;
+    }
+
+    /// The shards that hold all of it.
+    #[must_use]
+    pub fn encode(&self, writer: &[u8; 16], index_key: &[u8; 32]) -> Vec<Vec<u8>> {
+        (0..self.packs.len())
+            .step_by(PACKS)
+            .map(|from| {
+                let packs = &self.packs[from..self.packs.len().min(from + PACKS)];
+                let range = from as u32..(from + packs.len()) as u32;
+                let mut entries: Vec<&Entry> = self.entries.iter().filter(|entry| range.contains(&entry.pack)).collect();
+                entries.sort_unstable();
+                let mut plain = Vec::with_capacity(16 + packs.len() * 32 + entries.len() * ENTRY);
+                put_varint(&mut plain, packs.len() as u64);
+                for pack in packs {
+                    plain.extend_from_slice(&pack.0);
+                }
+                put_varint(&mut plain, entries.len() as u64);
+                for entry in entries {
+                    plain.extend_from_slice(&entry.chunk);
+                    plain.extend_from_slice(&((entry.pack - range.start) as u16).to_le_bytes());
+                    plain.extend_from_slice(&entry.group.to_le_bytes());
+                }
+                plain.resize(padme(plain.len()), 0);
+                let mut body = writer.to_vec();
+                body.append(&mut seal_box(index_key, CONTEXT, &plain));
+                frame::wrap(Kind::Index, &body)
+            })
+            .collect()
+    }
+
+    /// Takes a shard.
+    ///
+    /// # Errors
+    /// Says why it cannot be read.
+    pub fn read(&mut self, bytes: &[u8], index_key: &[u8; 32]) -> Result<(), Malformed> {
+        let mut body = Cursor::new(frame::unwrap(Kind::Index, bytes)?);
+        body.take(16)?;
+        let sealed = body.take(body.rest_len())?;
+        let plain = open_box(index_key, CONTEXT, sealed).ok_or(Malformed("it does not open"))?;
+        let mut cursor = Cursor::new(&plain);
+        let first = self.packs.len() as u32;
+        let packs = cursor.count(32)?;
+        self.packs.reserve(packs);
+        for _ in 0..packs {
+            self.packs.push(Id(cursor.array()?));
+        }
+        let entries = cursor.count(ENTRY)?;
+        self.entries.reserve(entries);
+        for _ in 0..entries {
+            let (chunk, pack, group) = (cursor.array()?, cursor.u16()?, cursor.u16()?);
+            if usize::from(pack) >= packs {
+                return Err(Malformed("an entry names no pack"));
+            }
+            self.entries.push(Entry { chunk, pack: first + u32::from(pack), group });
+        }
+        self.sorted = false;
+        Ok(())
+    }
+}
+
+/// The writer of a shard, which needs no key.
+pub(crate) fn writer_of(bytes: &[u8]) -> Result<[u8; 16], Malformed> {
+    Cursor::new(frame::unwrap(Kind::Index, bytes)?).array()
+}
+
+/// Where a shard is in the store.
+pub(crate) fn name(bytes: &[u8]) -> String {
+    format!("index/{}", Id::of(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(number: u32) -> Id {
+        Id::of(&number.to_le_bytes())
+    }
+
+    #[test]
+    fn entries_are_small() {
+        assert_eq!(size_of::<Entry>(), 24);
+    }
+
+    #[test]
+    fn shards_hold_every_chunk() {
+        let mut index = Index::default();
+        for pack in 0..5000 {
+            index.packs.push(chunk(pack));
+            index.entries.push(Entry { chunk: chunk(pack + 10_000).short(), pack, group: 3 });
+        }
+        let shards = index.encode(&[1; 16], &[2; 32]);
+        assert_eq!(shards.len(), 2);
+        let mut read = Index::default();
+        for shard in &shards {
+            assert_eq!(writer_of(shard), Ok([1; 16]));
+            read.read(shard, &[2; 32]).expect("as written");
+            assert!(Index::default().read(shard, &[3; 32]).is_err());
+        }
+        read.sort();
+        let place = read.find(&chunk(14_999).short()).expect("it is in the last shard");
+        assert_eq!((read.packs[place.pack as usize], place.group), (chunk(4999), 3));
+        read.retain(|pack| *pack == chunk(4999));
+        assert_eq!((read.len(), read.find(&chunk(14_999).short()).map(|place| place.pack)), (1, Some(0)));
+    }
+}

@@ -1,0 +1,30 @@
+//! Encrypted, deduplicating snapshots of file trees and streams, over any object store.
+//!
+//! `FORMAT.md` beside this crate has the format, exact enough for a reader in another language.
+
+#![warn(missing_docs)]
+#![allow(missing_debug_implementations, reason = "keys and buffers are not for printing")]
+
+pub mod chunker;
+mod error;
+mod frame;
+mod id;
+mod index;
+mod key;
+pub mod pack;
+pub mod parity;
+mod reader;
+mod repository;
+pub mod seal;
+mod snapshot;
+pub mod store;
+pub mod tree;
+mod wire;
+
+pub use error::{Error, Malformed, Result};
+pub use id::{Id, ShortId, from_hex, hex};
+pub use index::{Index, Place};
+pub use key::{Identity, Recipient, Role, WriterKey};
+pub use reader::{Chunk, Reader};
+pub use repository::{Config, Repository, Writer};
+pub use snapshot::{Figures, Head, Omission, Snapshot};

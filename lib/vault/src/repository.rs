@@ -1,0 +1,457 @@
+//! A repository: its config, who may open what, and what is in it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Malformed, Result};
+use crate::frame::{self, Kind};
+use crate::id::{from_hex, hex};
+use crate::index::{self, Index};
+use crate::key::{Identity, KeyKind, KeyObject, Recipient, Role, WriterKey, verifies, writer_id};
+use crate::pack::Session;
+use crate::seal::{Key, random};
+use crate::snapshot::{self, Snapshot};
+use crate::store::{Listed, Store};
+
+const CONFIG: &str = "config";
+const COPY: &str = "config.copy";
+/// The newest that this program knows.
+const VERSION: u64 = 1;
+
+/// What is true of a whole repository; nothing in it is secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// Of the format.
+    pub version: u64,
+    /// 32 hexadecimal digits.
+    pub id: String,
+    /// Whom everything is sealed to.
+    pub recipients: Vec<Recipient>,
+    /// Who may see structure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub maintainers: Vec<Recipient>,
+    /// Raised with every change, each signed by a recipient of the one before.
+    pub generation: u64,
+}
+
+/// A config as it is stored: the text that is signed, and by whom.
+#[derive(Debug, Serialize, Deserialize)]
+struct Signed {
+    config: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer: Option<Recipient>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    signature: String,
+}
+
+/// A server that writes to the repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer {
+    /// 32 hexadecimal digits: the beginning of the public key's digest.
+    pub id: String,
+    /// The public key of its signatures, 64 hexadecimal digits.
+    pub public: String,
+    /// Its host name when it joined.
+    pub host: String,
+    signature: String,
+}
+
+impl Writer {
+    fn new(key: &WriterKey, host: &str) -> Self {
+        let mut writer =
+            Writer { id: hex(&key.id()), public: hex(&key.public()), host: host.to_owned(), signature: String::new() };
+        writer.signature = hex(&key.sign(&writer.message()));
+        writer
+    }
+
+    fn message(&self) -> Vec<u8> {
+        format!("ce-vault 1 writer\0{}\0{}\0{}", self.id, self.public, self.host).into_bytes()
+    }
+
+    fn decode(name: &str, bytes: &[u8]) -> Result<Self, Malformed> {
+        let writer: Writer = frame::unwrap_json(Kind::Writer, bytes)?;
+        let public = from_hex(&writer.public).ok_or(Malformed("its public key is none"))?;
+        let signature: [u8; 64] = from_hex(&writer.signature).ok_or(Malformed("its signature is none"))?;
+        if hex(&writer_id(&public)) != writer.id || name != writer.name() {
+            return Err(Malformed("it is another writer than its name says"));
+        }
+        if !verifies(&public, &writer.message(), &signature) {
+            return Err(Malformed("its signature does not match"));
+        }
+        Ok(writer)
+    }
+
+    fn name(&self) -> String {
+        format!("writers/{}", self.id)
+    }
+
+    /// Its id as bytes.
+    #[must_use]
+    pub fn id(&self) -> [u8; 16] {
+        from_hex(&self.id).unwrap_or_default()
+    }
+
+    /// Its public key as bytes.
+    #[must_use]
+    pub fn public(&self) -> [u8; 32] {
+        from_hex(&self.public).unwrap_or_default()
+    }
+}
+
+/// An open repository, with whatever keys there are.
+pub struct Repository {
+    /// Where it is.
+    pub store: Arc<dyn Store>,
+    /// What is true of it.
+    pub config: Config,
+    /// Whether the first of the config's two copies had to be passed over.
+    pub config_damaged: bool,
+    writer: Option<WriterKey>,
+    identity: Option<Identity>,
+    known: Mutex<HashMap<String, Option<Zeroizing<Vec<u8>>>>>,
+}
+
+impl Repository {
+    /// Makes a repository in an empty place.
+    ///
+    /// # Errors
+    /// When something is there already or the storage fails.
+    pub fn init(store: Arc<dyn Store>, recipients: Vec<Recipient>, place: &PathBuf) -> Result<Self> {
+        let config = Config {
+            version: VERSION,
+            id: hex(&random::<16>()),
+            recipients,
+            maintainers: Vec::new(),
+            generation: 0,
+        };
+        let bytes = encode_config(&config, None);
+        let stored = store.put_new(CONFIG, &bytes).map_err(store_error("write", CONFIG))?;
+        if !stored {
+            return Err(Error::Exists { path: place.clone(), recipients: list_of(&config.recipients) });
+        }
+        store.put(COPY, &bytes).map_err(store_error("write", COPY))?;
+        Ok(Self::with_config(store, config, false))
+    }
+
+    /// Opens a repository; `place` is for messages.
+    ///
+    /// # Errors
+    /// When there is none, or its config and the copy are damaged.
+    pub fn open(store: Arc<dyn Store>, place: &PathBuf) -> Result<Self> {
+        let first = read_config(store.as_ref(), CONFIG);
+        let (config, damaged) = match first {
+            Ok(config) => (config, false),
+            Err(first) => match (read_config(store.as_ref(), COPY), first) {
+                (Ok(config), Error::Damaged { .. } | Error::Missing { .. }) => (config, true),
+                (Err(Error::Missing { .. }), Error::Missing { .. }) => {
+                    return Err(Error::NotARepository { path: place.clone() });
+                }
+                (_, first) => return Err(first),
+            },
+        };
+        if config.version > VERSION {
+            return Err(Error::Version(config.version));
+        }
+        Ok(Self::with_config(store, config, damaged))
+    }
+
+    fn with_config(store: Arc<dyn Store>, config: Config, config_damaged: bool) -> Self {
+        Repository { store, config, config_damaged, writer: None, identity: None, known: Mutex::default() }
+    }
+
+    /// Opens with a writer's key too.
+    ///
+    /// # Errors
+    /// When the key is another repository's, or the config is not what this writer may trust.
+    pub fn with_writer(mut self, mut key: WriterKey, path: &std::path::Path) -> Result<Self> {
+        if key.repository != self.config.id {
+            return Err(Error::OtherRepository {
+                path: path.to_owned(),
+                key: key.repository.clone(),
+                repository: self.config.id.clone(),
+            });
+        }
+        self.trust(&mut key)?;
+        self.writer = Some(key);
+        Ok(self)
+    }
+
+    /// Takes recipients over from the config when one of the writer's own recipients signed it.
+    fn trust(&self, key: &mut WriterKey) -> Result<()> {
+        if self.config.generation == key.generation && self.config.recipients == key.recipients {
+            return Ok(());
+        }
+        let bytes = self.store.get(CONFIG).or_else(|_| self.store.get(COPY)).map_err(store_error("read", CONFIG))?;
+        let signed: Signed = frame::unwrap_json(Kind::Config, &bytes).map_err(Error::damaged(CONFIG))?;
+        let signature = from_hex::<64>(&signed.signature);
+        let trusted = signed.signer.zip(signature).is_some_and(|(signer, signature)| {
+            key.recipients.contains(&signer) && signer.verifies(signed.config.as_bytes(), &signature)
+        });
+        if !trusted || self.config.generation <= key.generation {
+            return Err(Error::Refused(format!(
+                "the repository's recipients are not those that this machine was told, and none of these signed the \
+                 change: it says {}, this machine knows {}",
+                list_of(&self.config.recipients),
+                list_of(&key.recipients)
+            )));
+        }
+        key.recipients.clone_from(&self.config.recipients);
+        key.maintainers.clone_from(&self.config.maintainers);
+        key.generation = self.config.generation;
+        Ok(())
+    }
+
+    /// Opens with an organisation's or a maintenance host's key too.
+    ///
+    /// # Errors
+    /// When nothing here is sealed to it.
+    pub fn with_identity(mut self, identity: Identity) -> Result<Self> {
+        let recipient = identity.recipient();
+        let entitled = match recipient.role {
+            Role::Organisation => &self.config.recipients,
+            Role::Maintain => &self.config.maintainers,
+        };
+        if !entitled.contains(&recipient) {
+            return Err(Error::WrongIdentity { recipients: list_of(&self.config.recipients) });
+        }
+        self.identity = Some(identity);
+        Ok(self)
+    }
+
+    /// Lets a machine write: a new key for it, announced in the repository and sealed to the recipients.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn join(&self, host: &str) -> Result<WriterKey> {
+        let mut key = WriterKey::generate(self.config.id.clone(), self.config.recipients.clone());
+        key.maintainers.clone_from(&self.config.maintainers);
+        key.generation = self.config.generation;
+        let id = key.id();
+        let mut secret = Zeroizing::new(key.id_key().to_vec());
+        secret.extend_from_slice(&*key.index_key());
+        self.put_key(&KeyObject::seal(KeyKind::Writer, &id, &id, &secret, &key.recipients))?;
+        if !key.maintainers.is_empty() {
+            self.put_key(&KeyObject::seal(KeyKind::Index, &id, &id, &*key.index_key(), &key.maintainers))?;
+        }
+        let writer = Writer::new(&key, host);
+        let name = writer.name();
+        self.store.put(&name, &frame::wrap_json(Kind::Writer, &writer)).map_err(store_error("write", &name))?;
+        Ok(key)
+    }
+
+    pub(crate) fn put_key(&self, object: &KeyObject) -> Result<()> {
+        let name = object.name();
+        self.store.put(&name, &object.encode()).map_err(store_error("write", &name))
+    }
+
+    /// This machine's key for it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn writer(&self) -> Result<&WriterKey> {
+        self.writer.as_ref().ok_or_else(|| Error::NoWriterKey { repository: self.config.id.clone() })
+    }
+
+    /// Whether the organisation's key is at hand.
+    #[must_use]
+    pub fn reads_content(&self) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.recipient().role == Role::Organisation)
+    }
+
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// All writers, and what is wrong with the objects that are none.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn writers(&self) -> Result<Vec<Result<Writer>>> {
+        let read = |listed: Listed| {
+            let bytes = self.get(&listed.name)?;
+            Writer::decode(&listed.name, &bytes).map_err(Error::damaged(&listed.name))
+        };
+        Ok(self.list("writers")?.into_iter().map(read).collect())
+    }
+
+    /// The key of a writer's structure, if any key at hand gives it.
+    pub(crate) fn index_key(&self, writer: &[u8; 16]) -> Option<Key> {
+        if let Some(own) = self.writer.as_ref().filter(|own| own.id() == *writer) {
+            return Some(own.index_key());
+        }
+        match self.identity.as_ref()?.recipient().role {
+            Role::Organisation => key_at(&self.secret(&format!("keys/{}-writer", hex(writer)))?, 32),
+            Role::Maintain => key_at(&self.secret(&format!("keys/{}-index", hex(writer)))?, 0),
+        }
+    }
+
+    /// The key that names a writer's chunks, if any key at hand gives it.
+    pub(crate) fn id_key(&self, writer: &[u8; 16]) -> Option<Key> {
+        if let Some(own) = self.writer.as_ref().filter(|own| own.id() == *writer) {
+            return Some(own.id_key());
+        }
+        if !self.reads_content() {
+            return None;
+        }
+        key_at(&self.secret(&format!("keys/{}-writer", hex(writer)))?, 0)
+    }
+
+    /// A session's keys; without the organisation's key they open skeletons only.
+    pub(crate) fn session(&self, id: [u8; 16], index_key: &[u8; 32]) -> Session {
+        let private = self.reads_content().then(|| self.secret(&format!("keys/{}", hex(&id)))).flatten();
+        let private = private.and_then(|secret| key_at(&secret, 0)).unwrap_or_else(|| Key::new(random()));
+        Session::new(id, private, index_key)
+    }
+
+    fn secret(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let identity = self.identity.as_ref()?;
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(secret) = known().get(name) {
+            return secret.clone();
+        }
+        let object = self.store.get(name).ok().and_then(|bytes| KeyObject::decode(name, &bytes).ok());
+        let secret = object.and_then(|object| object.open(identity));
+        known().insert(name.to_owned(), secret.clone());
+        secret
+    }
+
+    /// An object's bytes.
+    pub(crate) fn get(&self, name: &str) -> Result<Vec<u8>> {
+        self.store.get(name).map_err(store_error("read", name))
+    }
+
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<Listed>> {
+        self.store.list(folder).map_err(store_error("list", folder))
+    }
+
+    /// All snapshots in the order of writers and sequence, each with when the storage received it; damaged ones as errors.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn snapshots(&self) -> Result<Vec<Result<(Snapshot, i64)>>> {
+        let read = |listed: Listed| match self.get(&listed.name) {
+            Err(Error::Missing { .. }) => None,
+            bytes => Some(bytes.and_then(|bytes| {
+                let snapshot = Snapshot::decode(&listed.name, &bytes).map_err(Error::damaged(&listed.name))?;
+                Ok((snapshot, listed.received))
+            })),
+        };
+        Ok(self.list("snapshots")?.into_iter().filter_map(read).collect())
+    }
+
+    /// A writer's newest snapshot.
+    pub(crate) fn newest(&self, writer: &[u8; 16]) -> Result<Option<Snapshot>> {
+        let names = self.list(&format!("snapshots/{}", hex(writer)))?;
+        let newest = names.iter().rev().find(|listed| snapshot::parse_name(&listed.name).is_some());
+        newest
+            .map(|listed| Snapshot::decode(&listed.name, &self.get(&listed.name)?).map_err(Error::damaged(&listed.name)))
+            .transpose()
+    }
+
+    /// Every chunk of a writer. Damaged shards go to `report`; the index is then incomplete.
+    pub(crate) fn index(&self, writer: &[u8; 16], mut report: impl FnMut(Error)) -> Result<Index> {
+        let key = self.index_key(writer).ok_or(Error::NeedsIdentity)?;
+        let mut index = Index::default();
+        for listed in self.list("index")? {
+            let read = self.get(&listed.name).and_then(|bytes| {
+                let damaged = || Error::damaged(&listed.name);
+                if index::name(&bytes) != listed.name {
+                    return Err(damaged()(Malformed("its digest does not match")));
+                }
+                if index::writer_of(&bytes).map_err(damaged())? == *writer {
+                    index.read(&bytes, &key).map_err(damaged())?;
+                }
+                Ok(())
+            });
+            match read {
+                Ok(()) | Err(Error::Missing { .. }) => {}
+                Err(error) => report(error),
+            }
+        }
+        index.sort();
+        Ok(index)
+    }
+
+    /// Seals everything to other recipients; content is not touched.
+    ///
+    /// # Errors
+    /// When the identity does not open a key, which then keeps its recipients, or the storage fails.
+    pub fn rekey(&mut self, recipients: Vec<Recipient>, maintainers: Vec<Recipient>) -> Result<usize> {
+        let identity = self.identity.as_ref().filter(|_| self.reads_content()).ok_or(Error::NeedsIdentity)?;
+        let config = Config { recipients, maintainers, generation: self.config.generation + 1, ..self.config.clone() };
+        let bytes = encode_config(&config, Some(identity));
+        self.store.put(COPY, &bytes).map_err(store_error("write", COPY))?;
+        self.store.put(CONFIG, &bytes).map_err(store_error("write", CONFIG))?;
+        self.config = config;
+        let mut resealed = 0;
+        for listed in self.list("keys")? {
+            let mut object =
+                KeyObject::decode(&listed.name, &self.get(&listed.name)?).map_err(Error::damaged(&listed.name))?;
+            if object.kind == KeyKind::Index {
+                continue;
+            }
+            let secret = object.open(identity).ok_or_else(|| Error::WrongIdentity { recipients: listed.name.clone() })?;
+            object.reseal(&secret, &self.config.recipients);
+            self.put_key(&object)?;
+            resealed += 1;
+            if object.kind == KeyKind::Writer {
+                self.reseal_index(&object, &secret)?;
+            }
+        }
+        self.known = Mutex::default();
+        Ok(resealed)
+    }
+
+    fn reseal_index(&self, writer: &KeyObject, secret: &[u8]) -> Result<()> {
+        let name = format!("keys/{}-index", writer.writer);
+        if self.config.maintainers.is_empty() {
+            return self.store.delete(&name).map_err(store_error("delete", &name));
+        }
+        let id = from_hex(&writer.writer).unwrap_or_default();
+        let index_key = secret.get(32..64).unwrap_or_default();
+        self.put_key(&KeyObject::seal(KeyKind::Index, &id, &id, index_key, &self.config.maintainers))
+    }
+
+    /// Writes both copies of the config anew, from the one that could be read.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn restore_config(&self) -> Result<()> {
+        let bytes = if self.config_damaged { self.get(COPY)? } else { self.get(CONFIG)? };
+        self.store.put(CONFIG, &bytes).map_err(store_error("write", CONFIG))?;
+        self.store.put(COPY, &bytes).map_err(store_error("write", COPY))
+    }
+}
+
+fn encode_config(config: &Config, signer: Option<&Identity>) -> Vec<u8> {
+    let text = serde_json::to_string(config).expect("these types have string keys only");
+    let signature = signer.map(|signer| hex(&signer.sign(text.as_bytes()))).unwrap_or_default();
+    frame::wrap_json(Kind::Config, &Signed { config: text, signer: signer.map(Identity::recipient), signature })
+}
+
+fn read_config(store: &dyn Store, name: &str) -> Result<Config> {
+    let bytes = store.get(name).map_err(store_error("read", name))?;
+    let signed: Signed = frame::unwrap_json(Kind::Config, &bytes).map_err(Error::damaged(name))?;
+    serde_json::from_str(&signed.config)
+        .map_err(|_| Error::Damaged { object: name.to_owned(), why: "its JSON is not as the format says" })
+}
+
+fn key_at(secret: &[u8], at: usize) -> Option<Key> {
+    secret.get(at..at + 32).and_then(|bytes| bytes.try_into().ok()).map(Zeroizing::new)
+}
+
+fn list_of(recipients: &[Recipient]) -> String {
+    recipients.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+pub(crate) fn store_error(action: &'static str, object: &str) -> impl FnOnce(std::io::Error) -> Error {
+    let object = object.to_owned();
+    move |source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::Missing { object },
+        _ => Error::Store { action, object, source },
+    }
+}

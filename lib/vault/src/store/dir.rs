@@ -1,0 +1,192 @@
+//! Objects as files below a folder. Nothing is ever seen half written: a temporary name, fsync, rename or link, fsync.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{Listed, Store};
+use crate::id::hex;
+use crate::seal::random;
+
+/// Where unfinished objects are.
+const TEMPORARY: &str = "tmp";
+
+/// A repository on a file system.
+#[derive(Debug)]
+pub struct DirStore {
+    root: PathBuf,
+}
+
+impl DirStore {
+    /// The store in this folder, which need not exist yet.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        DirStore { root: root.into() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Writes the bytes under a temporary name and gives them to `place`; nothing is left behind either way.
+    fn write<T>(&self, name: &str, bytes: &[u8], place: impl FnOnce(&Path, &Path) -> io::Result<T>) -> io::Result<T> {
+        let target = self.path(name);
+        let folder = target.parent().unwrap_or(&self.root);
+        let temporary = self.root.join(TEMPORARY).join(hex(&random::<12>()));
+        let mut file = match create(&temporary) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(self.root.join(TEMPORARY))?;
+                create(&temporary)?
+            }
+            file => file?,
+        };
+        let placed = (|| {
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            if !folder.is_dir() {
+                fs::create_dir_all(folder)?;
+                sync(folder.parent().unwrap_or(folder))?;
+            }
+            let placed = place(&temporary, &target)?;
+            sync(folder)?;
+            Ok(placed)
+        })();
+        let _ = fs::remove_file(&temporary);
+        placed
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+impl Store for DirStore {
+    fn get(&self, name: &str) -> io::Result<Vec<u8>> {
+        let mut file = File::open(self.path(name))?;
+        let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn get_range(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let file = File::open(self.path(name))?;
+        let mut bytes = vec![0; len];
+        let mut filled = 0;
+        while filled < len {
+            match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.write(name, bytes, |temporary, target| fs::rename(temporary, target))
+    }
+
+    fn put_new(&self, name: &str, bytes: &[u8]) -> io::Result<bool> {
+        self.write(name, bytes, |temporary, target| match fs::hard_link(temporary, target) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        })
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<Listed>> {
+        let mut listed = Vec::new();
+        list(&self.path(folder), folder, &mut listed)?;
+        listed.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(listed)
+    }
+
+    fn delete(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
+    fn now(&self) -> io::Result<i64> {
+        let probe = format!("{TEMPORARY}/{}", hex(&random::<12>()));
+        let path = self.path(&probe);
+        fs::create_dir_all(self.path(TEMPORARY))?;
+        let time = create(&path)?.metadata()?.mtime();
+        fs::remove_file(path)?;
+        Ok(time)
+    }
+}
+
+fn list(path: &Path, name: &str, into: &mut Vec<Listed>) -> io::Result<()> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let Ok(own) = entry.file_name().into_string() else {
+            continue;
+        };
+        let name = format!("{name}/{own}");
+        match entry.file_type()? {
+            kind if kind.is_dir() => list(&entry.path(), &name, into)?,
+            kind if kind.is_file() => match entry.metadata() {
+                Ok(metadata) => into.push(Listed { name, size: metadata.len(), received: metadata.mtime() }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            },
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MemoryStore;
+    use super::*;
+
+    /// What every store must do.
+    fn conforms(store: &dyn Store) {
+        assert_eq!(store.get("packs/aa/x").map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));
+        assert_eq!(store.list("packs").expect("an empty listing"), []);
+        store.put("packs/aa/x", b"hello").expect("stored");
+        store.put("packs/bb/y", b"").expect("stored");
+        assert_eq!(store.get("packs/aa/x").expect("there"), b"hello");
+        assert_eq!(store.get_range("packs/aa/x", 1, 3).expect("there"), b"ell");
+        assert_eq!(store.get_range("packs/aa/x", 3, 30).expect("there"), b"lo");
+        assert_eq!(store.get_range("packs/aa/x", 30, 3).expect("there"), b"");
+        store.put("packs/aa/x", b"replaced").expect("stored");
+        assert!(!store.put_new("packs/aa/x", b"no").expect("answered"));
+        assert!(store.put_new("snapshots/1", b"new").expect("answered"));
+        assert_eq!(store.get("packs/aa/x").expect("there"), b"replaced");
+        let names: Vec<_> = store.list("packs").expect("listed").into_iter().map(|item| (item.name, item.size)).collect();
+        assert_eq!(names, [("packs/aa/x".to_owned(), 8), ("packs/bb/y".to_owned(), 0)]);
+        let received = store.list("snapshots").expect("listed")[0].received;
+        assert!((store.now().expect("a clock") - received).abs() < 5);
+        store.delete("packs/aa/x").expect("deleted");
+        store.delete("packs/aa/x").expect("gone already");
+        assert!(store.get("packs/aa/x").is_err());
+    }
+
+    #[test]
+    fn memory_conforms() {
+        conforms(&MemoryStore::default());
+    }
+
+    #[test]
+    fn a_folder_conforms_and_keeps_no_leftovers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = DirStore::new(folder.path().join("repo"));
+        conforms(&store);
+        assert_eq!(fs::read_dir(folder.path().join("repo/tmp")).expect("it exists").count(), 0);
+    }
+}
