@@ -6,15 +6,21 @@
 #![allow(missing_debug_implementations, reason = "keys and buffers are not for printing")]
 
 pub mod chunker;
+mod condemned;
+pub mod create;
 mod error;
+mod exclude;
+mod forgotten;
 mod frame;
 mod id;
 mod index;
 mod key;
 pub mod pack;
 pub mod parity;
+mod reach;
 mod reader;
 mod repository;
+pub mod restore;
 pub mod seal;
 mod snapshot;
 pub mod store;
@@ -22,6 +28,7 @@ pub mod tree;
 mod wire;
 
 pub use error::{Error, Malformed, Result};
+pub use exclude::Exclude;
 pub use id::{Id, ShortId, from_hex, hex};
 pub use index::{Index, Place};
 pub use key::{Identity, Recipient, Role, WriterKey};

@@ -112,14 +112,15 @@ impl Group {
 }
 
 /// A group that is ready to be stored.
-pub struct Sealed {
+pub struct Sealed<'a> {
     group: Group,
-    bytes: Vec<u8>,
+    bytes: &'a [u8],
 }
 
 /// Compresses and seals groups; one for each thread.
 pub struct Sealer {
     zstd: zstd::bulk::Compressor<'static>,
+    buffer: Vec<u8>,
 }
 
 impl Sealer {
@@ -135,22 +136,21 @@ impl Sealer {
                 zstd.set_parameter(parameter).expect("the parameters are within zstd's limits");
             }
         }
-        Sealer { zstd }
+        Sealer { zstd, buffer: Vec::new() }
     }
 
     /// Compresses, when that saves anything, and seals. The counter is used once in a session.
-    pub fn seal(&mut self, session: &Session, counter: u64, class: Class, raw: &[u8], members: Vec<Member>) -> Sealed {
-        let mut bytes = vec![0; zstd::zstd_safe::compress_bound(raw.len()) + TAG];
-        let compressed = self.zstd.compress_to_buffer(raw, &mut bytes[..]).ok().filter(|len| len + len / 32 < raw.len());
-        match compressed {
-            Some(len) => bytes.truncate(len),
-            None => {
-                bytes.clear();
-                bytes.extend_from_slice(raw);
-            }
+    pub fn seal(&mut self, session: &Session, counter: u64, class: Class, raw: &[u8], members: Vec<Member>) -> Sealed<'_> {
+        let bytes = &mut self.buffer;
+        bytes.clear();
+        bytes.reserve(zstd::zstd_safe::compress_bound(raw.len()) + TAG);
+        let compressed = self.zstd.compress_to_buffer(raw, bytes).is_ok_and(|len| len + len / 32 < raw.len());
+        if !compressed {
+            bytes.clear();
+            bytes.extend_from_slice(raw);
         }
-        let mut group = Group { class, zstd: compressed.is_some(), counter, offset: 0, stored: 0, members };
-        session.key(class).seal(group.nonce(), &group.associated(&session.id), &mut bytes);
+        let mut group = Group { class, zstd: compressed, counter, offset: 0, stored: 0, members };
+        session.key(class).seal(group.nonce(), &group.associated(&session.id), bytes);
         group.stored = u32::try_from(bytes.len()).expect("a group has a few MiB");
         Sealed { group, bytes }
     }
@@ -204,13 +204,13 @@ impl Builder {
     }
 
     /// Appends a group.
-    pub fn push(&mut self, sealed: Sealed) {
+    pub fn push(&mut self, sealed: Sealed<'_>) {
         let mut group = sealed.group;
-        if self.bytes.capacity() < PACK {
-            self.bytes.reserve_exact(PACK + PACK / 32);
+        if self.bytes.len() > PACK / 8 && self.bytes.capacity() < PACK {
+            self.bytes.reserve_exact(PACK + PACK / 32 - self.bytes.len());
         }
         group.offset = u32::try_from(self.bytes.len()).expect("a pack has a few MiB");
-        self.bytes.extend_from_slice(&sealed.bytes);
+        self.bytes.extend_from_slice(sealed.bytes);
         self.groups.push(group);
     }
 
@@ -241,7 +241,7 @@ impl Builder {
     }
 }
 
-fn encode_directory(groups: &[Group]) -> Vec<u8> {
+pub(crate) fn encode_directory(groups: &[Group]) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, groups.len() as u64);
     for group in groups {
@@ -257,7 +257,7 @@ fn encode_directory(groups: &[Group]) -> Vec<u8> {
     out
 }
 
-fn decode_directory(bytes: &[u8], end: u32) -> Result<Vec<Group>, Malformed> {
+pub(crate) fn decode_directory(bytes: &[u8], end: u32) -> Result<Vec<Group>, Malformed> {
     let mut cursor = Cursor::new(bytes);
     let mut offset = HEADER as u32;
     let groups = (0..cursor.count(5)?)

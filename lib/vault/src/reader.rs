@@ -114,6 +114,10 @@ impl<'a> Reader<'a> {
             let mut groups = lock(&self.groups);
             let (open, order) = &mut *groups;
             if let Some(slot) = open.get(&key) {
+                if let Some(at) = order.iter().position(|open| *open == key) {
+                    order.remove(at);
+                    order.push_back(key);
+                }
                 slot.clone()
             } else {
                 if order.len() >= OPEN_GROUPS {

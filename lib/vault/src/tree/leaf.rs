@@ -24,7 +24,6 @@ pub(crate) struct LeafBuilder {
     items: Vec<u8>,
     count: usize,
     before: Vec<u8>,
-    first: Vec<u8>,
     owners: Vec<Owner>,
     references: Vec<Reference>,
     numbers: HashMap<Reference, u32>,
@@ -34,8 +33,6 @@ pub(crate) struct LeafBuilder {
 pub(crate) struct Leaf {
     pub skeleton: Vec<u8>,
     pub private: Vec<u8>,
-    /// The first item's path.
-    pub first: Vec<u8>,
     pub references: Vec<Reference>,
 }
 
@@ -49,19 +46,8 @@ impl LeafBuilder {
     }
 
     /// A number whose chunk is known later, by [`LeafBuilder::resolve`].
-    pub fn promise(&mut self) -> u32 {
-        self.references.push(Reference { id: Id([0; 32]), list: false });
-        self.references.len() as u32 - 1
-    }
-
-    pub fn resolve(&mut self, number: u32, id: Id) {
-        self.references[number as usize].id = id;
-    }
 
     pub fn push(&mut self, item: &Item) {
-        if self.count == 0 {
-            self.first.clone_from(&item.path);
-        }
         let owner = self.owners.iter().position(|owner| *owner == item.metadata.owner);
         let owner = owner.unwrap_or_else(|| {
             self.owners.push(item.metadata.owner.clone());
@@ -70,15 +56,6 @@ impl LeafBuilder {
         item.encode(&self.before, owner, &mut self.items);
         self.before.clone_from(&item.path);
         self.count += 1;
-    }
-
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Bytes and references so far, to know when it is large enough.
-    pub fn weight(&self) -> usize {
-        self.items.len() + self.references.len() * 32
     }
 
     pub fn finish(self) -> Leaf {
@@ -92,7 +69,7 @@ impl LeafBuilder {
         }
         put_varint(&mut private, self.count as u64);
         private.extend_from_slice(&self.items);
-        Leaf { skeleton: encode_references(&self.references), private, first: self.first, references: self.references }
+        Leaf { skeleton: encode_references(&self.references), private, references: self.references }
     }
 }
 
@@ -123,7 +100,7 @@ pub(crate) fn decode_leaf(bytes: &[u8]) -> Result<Vec<Item>, Malformed> {
 }
 
 /// A count, a bit for each reference that says whether it is a list, the ids.
-fn encode_references(references: &[Reference]) -> Vec<u8> {
+pub(crate) fn encode_references(references: &[Reference]) -> Vec<u8> {
     let mut out = Vec::with_capacity(references.len() * 33 + 8);
     put_varint(&mut out, references.len() as u64);
     for eight in references.chunks(8) {
@@ -281,9 +258,8 @@ mod tests {
     fn a_chunk_has_one_number_in_a_leaf() {
         let mut leaf = LeafBuilder::default();
         let reference = Reference { id: Id::of(b"a"), list: false };
-        let promised = leaf.promise();
-        assert_eq!((leaf.reference(reference), leaf.reference(reference)), (1, 1));
-        leaf.resolve(promised, Id::of(b"b"));
-        assert_eq!(leaf.finish().references[0].id, Id::of(b"b"));
+        let list = Reference { list: true, ..reference };
+        assert_eq!([reference, list, reference].map(|chunk| leaf.reference(chunk)), [0, 1, 0]);
+        assert_eq!(leaf.finish().references, [reference, list]);
     }
 }

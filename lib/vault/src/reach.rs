@@ -1,0 +1,54 @@
+//! What a tree needs: its chunks, by skeletons alone, so that neither prune nor check must read a name.
+
+use std::collections::HashSet;
+
+use crate::error::Result;
+use crate::id::Id;
+use crate::reader::Reader;
+use crate::repository::Repository;
+use crate::tree::decode_list;
+use crate::error::Error;
+
+/// Calls `visit` with every chunk that these nodes need; each node and leaf is entered once for each `seen`.
+pub(crate) fn visit(
+    reader: &Reader<'_>,
+    nodes: &[(Id, Id)],
+    seen: &mut HashSet<Id>,
+    visit: &mut dyn FnMut(&Id),
+) -> Result<()> {
+    for (skeleton, private) in nodes {
+        if !seen.insert(*skeleton) {
+            visit(private);
+            continue;
+        }
+        visit(skeleton);
+        visit(private);
+        for (leaf, items) in reader.leaves(skeleton)? {
+            visit(&items);
+            if !seen.insert(leaf) {
+                continue;
+            }
+            visit(&leaf);
+            for reference in reader.references(&leaf)? {
+                visit(&reference.id);
+                if reference.list && seen.insert(reference.id) {
+                    let list = decode_list(&*reader.chunk(&reference.id)?)
+                        .map_err(Error::damaged(format!("chunk {}", reference.id)))?;
+                    list.iter().for_each(|(id, _)| visit(id));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The packs that a tree is in.
+pub(crate) fn packs(repository: &Repository, writer: &[u8; 16], nodes: &[(Id, Id)]) -> Result<HashSet<Id>> {
+    let reader = Reader::new(repository, *writer, |_| {})?;
+    let mut packs = HashSet::new();
+    let index = reader.index();
+    visit(&reader, nodes, &mut HashSet::new(), &mut |id| {
+        packs.extend(index.find(&id.short()).map(|place| index.packs[place.pack as usize]));
+    })?;
+    Ok(packs)
+}

@@ -1,0 +1,330 @@
+//! Puts a snapshot's items back, below one folder and nowhere else, whatever the snapshot says.
+//!
+//! Folders first, files by several threads in the order that their chunks are stored, then hard links, then what folders
+//! have. Everything goes by descriptor and follows no link.
+
+mod place;
+mod write;
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+pub use self::place::Existing;
+use self::place::{Folders, Place};
+use self::write::{LargeFile, Segment, Target};
+use crate::error::{Error, Result};
+use crate::reader::Reader;
+use crate::repository::Repository;
+use crate::snapshot::{Omission, Snapshot};
+use crate::tree::{Extent, Item, Kind, Metadata, Reference};
+
+/// How a snapshot is restored.
+pub struct Options<'a> {
+    /// Below which folder; it is made when it is missing.
+    pub to: &'a Path,
+    /// Only these paths and what is below them; all when empty.
+    pub paths: &'a [Vec<u8>],
+    /// What to do with what is there already.
+    pub existing: Existing,
+    /// Read everything back and compare.
+    pub verify: bool,
+    /// Change nothing, only count.
+    pub dry_run: bool,
+    /// Set from outside to end early.
+    pub stop: &'a AtomicBool,
+    /// Counts as it goes.
+    pub progress: &'a Progress,
+}
+
+/// What a restore has done so far.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Regular files.
+    pub files: AtomicU64,
+    /// Everything else.
+    pub others: AtomicU64,
+    /// Bytes of files.
+    pub bytes: AtomicU64,
+    /// Files that were there already, as they should be.
+    pub unchanged: AtomicU64,
+}
+
+/// Bytes from which a file is written by several threads, and of each part.
+const LARGE: u64 = 4 << 20;
+/// Items that a thread takes at once.
+const BATCH: usize = 32;
+
+/// Work for a thread.
+enum Task {
+    /// Items of one folder.
+    Items(Vec<(Place, Item, std::sync::Arc<Vec<Reference>>)>),
+    /// A part of a large file.
+    Segment(Segment),
+}
+
+/// Restores; what could not be put back.
+///
+/// # Errors
+/// When nothing could be begun, or the snapshot cannot be read at all.
+pub fn restore(repository: &Repository, snapshot: &Snapshot, options: &Options<'_>) -> Result<Vec<Omission>> {
+    if !repository.reads_content() {
+        return Err(Error::NeedsIdentity);
+    }
+    let omissions = Mutex::new(Vec::new());
+    let omit = |path: &[u8], why: String| {
+        let path = format!("/{}", String::from_utf8_lossy(path));
+        omissions.lock().unwrap_or_else(PoisonError::into_inner).push(Omission { path, why });
+    };
+    let reader = Reader::new(repository, snapshot.writer, |error| omit(b"", error.to_string()))?;
+    let index_key = repository.index_key(&snapshot.writer).ok_or(Error::NeedsIdentity)?;
+    let head = snapshot.head(&index_key).map_err(Error::damaged(snapshot.name()))?;
+    let folders = Folders::open(options.to, options.existing, options.dry_run)?;
+    let run = Run { reader: &reader, options, omit: &omit };
+    let late = std::thread::scope(|scope| {
+        let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8));
+        let (tasks, queue) = sync_channel::<Task>(workers * 2);
+        let queue = std::sync::Arc::new(Mutex::new(queue));
+        for _ in 0..workers {
+            let (queue, run) = (queue.clone(), &run);
+            scope.spawn(move || run.work(&queue));
+        }
+        run.plan(&head.nodes, folders, tasks)
+    })?;
+    run.finish(late);
+    if options.stop.load(Ordering::Relaxed) {
+        return Err(Error::Interrupted);
+    }
+    Ok(omissions.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// What must wait until all files are there.
+struct Late {
+    folders: Folders,
+    links: Vec<(Item, Vec<u8>)>,
+    metadata: Vec<(Vec<u8>, Metadata)>,
+}
+
+struct Run<'a> {
+    reader: &'a Reader<'a>,
+    options: &'a Options<'a>,
+    omit: &'a (dyn Fn(&[u8], String) + Sync),
+}
+
+impl Run<'_> {
+    fn stopped(&self) -> bool {
+        self.options.stop.load(Ordering::Relaxed)
+    }
+
+    /// Goes through the items in order, makes folders, hands out the rest.
+    fn plan(
+        &self,
+        nodes: &[(crate::id::Id, crate::id::Id)],
+        mut folders: Folders,
+        tasks: SyncSender<Task>,
+    ) -> Result<Late> {
+        let mut links = Vec::new();
+        let mut metadata = Vec::new();
+        let mut batch = Vec::new();
+        for pair in nodes {
+            let node = match self.reader.node(pair) {
+                Ok(node) => node,
+                Err(error) => {
+                    (self.omit)(b"", format!("part of the tree is lost: {error}"));
+                    continue;
+                }
+            };
+            for (at, (skeleton, private)) in node.leaves.iter().enumerate() {
+                let (first, next) = (&node.firsts[at], node.firsts.get(at + 1));
+                if !self.may_hold(first, next) {
+                    continue;
+                }
+                let read = || Ok((self.reader.references(skeleton)?, self.reader.items(private)?));
+                let (references, items) = match read() {
+                    Ok(leaf) => leaf,
+                    Err::<_, Error>(error) => {
+                        (self.omit)(first, format!("items from here on are lost: {error}"));
+                        continue;
+                    }
+                };
+                let references = std::sync::Arc::new(references);
+                for item in items {
+                    if self.stopped() {
+                        break;
+                    }
+                    if !self.wants(&item.path) && !self.leads(&item) {
+                        continue;
+                    }
+                    let place = match folders.place(&item.path) {
+                        Ok(place) => place,
+                        Err(error) => {
+                            (self.omit)(&item.path, error.to_string());
+                            continue;
+                        }
+                    };
+                    match &item.kind {
+                        Kind::Folder => {
+                            self.options.progress.others.fetch_add(1, Ordering::Relaxed);
+                            match folders.make(&place) {
+                                Ok(()) => metadata.push((item.path, item.metadata)),
+                                Err(error) => (self.omit)(&item.path, error.to_string()),
+                            }
+                        }
+                        Kind::Hardlink(target) => {
+                            let target = target.clone();
+                            links.push((item, target));
+                        }
+                        Kind::File { .. } if item.size() >= LARGE && !self.options.dry_run => {
+                            if !batch.is_empty() {
+                                let _ = tasks.send(Task::Items(std::mem::take(&mut batch)));
+                            }
+                            self.split(place, item, &references, &tasks);
+                        }
+                        _ => {
+                            batch.push((place, item, references.clone()));
+                            if batch.len() >= BATCH {
+                                let _ = tasks.send(Task::Items(std::mem::take(&mut batch)));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if !batch.is_empty() {
+            let _ = tasks.send(Task::Items(batch));
+        }
+        Ok(Late { folders, links, metadata })
+    }
+
+    /// Whether a leaf that begins with `first` and ends before `next` may have a wanted path.
+    fn may_hold(&self, first: &[u8], next: Option<&Vec<u8>>) -> bool {
+        use crate::tree::compare;
+        let paths = self.options.paths;
+        paths.is_empty()
+            || paths.iter().any(|path| {
+                let before_end = next.is_none_or(|next| compare(path, next).is_le() || is_below(next, path));
+                // Folders on the way to a wanted path may be in any earlier leaf: they are made as they are needed.
+                before_end && (compare(first, path).is_le() || is_below(first, path))
+            })
+    }
+
+    fn wants(&self, path: &[u8]) -> bool {
+        self.options.paths.is_empty() || self.options.paths.iter().any(|wanted| path == wanted || is_below(path, wanted))
+    }
+
+    /// Whether an item is a folder on the way to a wanted path.
+    fn leads(&self, item: &Item) -> bool {
+        item.kind == Kind::Folder && self.options.paths.iter().any(|wanted| is_below(wanted, &item.path))
+    }
+
+    /// Hands a large file out in parts.
+    fn split(&self, place: Place, item: Item, references: &std::sync::Arc<Vec<Reference>>, tasks: &SyncSender<Task>) {
+        let path = item.path.clone();
+        let extents = match self.flat(&item, references) {
+            Ok(extents) => extents,
+            Err(error) => return (self.omit)(&path, error.to_string()),
+        };
+        let file = match LargeFile::create(place, item, self.options) {
+            Ok(Some(file)) => file,
+            Ok(None) => return self.count_unchanged(),
+            Err(error) => return (self.omit)(&path, error.to_string()),
+        };
+        for segment in file.segments(extents, LARGE) {
+            let _ = tasks.send(Task::Segment(segment));
+        }
+    }
+
+    fn count_unchanged(&self) {
+        self.options.progress.unchanged.fetch_add(1, Ordering::Relaxed);
+        self.options.progress.files.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A file's extents with ids and without lists.
+    fn flat(&self, item: &Item, references: &[Reference]) -> Result<Vec<write::Part>> {
+        write::flatten(self.reader, item, references)
+    }
+
+    fn work(&self, queue: &Mutex<Receiver<Task>>) {
+        loop {
+            let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            match task {
+                Err(_) => return,
+                Ok(_) if self.stopped() => {}
+                Ok(Task::Items(items)) => {
+                    for (place, item, references) in items {
+                        self.item(&place, &item, &references);
+                    }
+                }
+                Ok(Task::Segment(segment)) => {
+                    let written = segment.write(self.reader, self.options);
+                    if let Err(error) = written {
+                        (self.omit)(segment.path(), error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn item(&self, place: &Place, item: &Item, references: &[Reference]) {
+        let progress = self.options.progress;
+        let Kind::File { extents, .. } = &item.kind else {
+            progress.others.fetch_add(1, Ordering::Relaxed);
+            if !self.options.dry_run
+                && let Err(error) = write::special(place, item, self.options.existing)
+            {
+                (self.omit)(&item.path, error.to_string());
+            }
+            return;
+        };
+        if self.options.dry_run {
+            progress.files.fetch_add(1, Ordering::Relaxed);
+            progress.bytes.fetch_add(extents.iter().map(Extent::len).sum(), Ordering::Relaxed);
+            return;
+        }
+        let done = self.flat(item, references).map_err(|error| error.to_string()).and_then(|parts| {
+            match Target::create(place, item, self.options.existing).map_err(|error| error.to_string())? {
+                None => {
+                    self.count_unchanged();
+                    Ok(())
+                }
+                Some(target) => {
+                    target.write(self.reader, &parts, self.options)?;
+                    target.finish(item).map_err(|error| error.to_string())
+                }
+            }
+        });
+        match done {
+            Ok(()) => {
+                progress.files.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(why) => (self.omit)(&item.path, why),
+        }
+    }
+
+    /// Hard links, then what folders have, the innermost first.
+    fn finish(&self, mut late: Late) {
+        for (item, target) in &late.links {
+            self.options.progress.others.fetch_add(1, Ordering::Relaxed);
+            if !self.options.dry_run
+                && let Err(error) = late.folders.link(target, &item.path)
+            {
+                (self.omit)(&item.path, error.to_string());
+            }
+        }
+        if self.options.dry_run {
+            return;
+        }
+        for (path, metadata) in late.metadata.iter().rev() {
+            if let Err(error) = late.folders.dress(path, metadata) {
+                (self.omit)(path, error.to_string());
+            }
+        }
+    }
+}
+
+/// Whether a path is below a folder.
+fn is_below(path: &[u8], folder: &[u8]) -> bool {
+    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.first() == Some(&b'/'))
+}
