@@ -63,6 +63,12 @@ impl Explain for SecretError {
 }
 
 impl Secret {
+    /// A secret that a person typed.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Secret(Zeroizing::new(text.to_owned()))
+    }
+
     /// From where `source` says: `-` standard input, `credential:NAME` systemd's, else a file. One trailing newline
     /// is not part of it.
     ///

@@ -11,6 +11,7 @@ use rustix::fs::{Mode, OFlags};
 #[derive(Debug, Default)]
 pub struct Exclude {
     patterns: Vec<Pattern>,
+    paths: Vec<Vec<u8>>,
     /// Whether the content of folders that a CACHEDIR.TAG marks is left out (bford.info/cachedir).
     pub caches: bool,
 }
@@ -35,9 +36,19 @@ impl Exclude {
         Ok(())
     }
 
+    /// Adds one path: the repository itself, when it is inside of what is backed up.
+    pub fn add_path(&mut self, path: &std::path::Path) {
+        use std::os::unix::ffi::OsStrExt;
+        let path = path.as_os_str().as_bytes();
+        self.paths.push(path.strip_prefix(b"/").unwrap_or(path).to_vec());
+    }
+
     /// Whether a path, without its first slash, is left out; what is below it then is not even looked at.
     #[must_use]
     pub fn excludes(&self, path: &[u8]) -> bool {
+        if self.paths.iter().any(|own| own == path) {
+            return true;
+        }
         if self.patterns.is_empty() {
             return false;
         }

@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 #![allow(missing_debug_implementations, reason = "keys and buffers are not for printing")]
 
+pub mod check;
 pub mod chunker;
 mod condemned;
 pub mod create;

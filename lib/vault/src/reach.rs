@@ -6,8 +6,6 @@ use crate::error::Result;
 use crate::id::Id;
 use crate::reader::Reader;
 use crate::repository::Repository;
-use crate::tree::decode_list;
-use crate::error::Error;
 
 /// Calls `visit` with every chunk that these nodes need; each node and leaf is entered once for each `seen`.
 pub(crate) fn visit(
@@ -32,9 +30,7 @@ pub(crate) fn visit(
             for reference in reader.references(&leaf)? {
                 visit(&reference.id);
                 if reference.list && seen.insert(reference.id) {
-                    let list = decode_list(&*reader.chunk(&reference.id)?)
-                        .map_err(Error::damaged(format!("chunk {}", reference.id)))?;
-                    list.iter().for_each(|(id, _)| visit(id));
+                    reader.list(&reference.id)?.iter().for_each(|(id, _)| visit(id));
                 }
             }
         }

@@ -9,7 +9,7 @@ use crate::index::{Index, Place};
 use crate::pack::{self, Group, Header, Session};
 use crate::repository::{Repository, store_error};
 use crate::seal::Key;
-use crate::tree::{Item, Node, Reference, decode_leaf, decode_references};
+use crate::tree::{Item, Node, Reference, decode_leaf, decode_list, decode_references};
 
 /// Groups kept open: 2 MiB each.
 const OPEN_GROUPS: usize = 12;
@@ -185,6 +185,11 @@ impl<'a> Reader<'a> {
     /// The chunks that a leaf's items point at, by number.
     pub(crate) fn references(&self, skeleton: &Id) -> Result<Vec<Reference>> {
         decode_references(&self.chunk(skeleton)?).map_err(Error::damaged(format!("chunk {skeleton}")))
+    }
+
+    /// The chunks that a list names, with their lengths.
+    pub(crate) fn list(&self, id: &Id) -> Result<Vec<(Id, u32)>> {
+        decode_list(&self.chunk(id)?).map_err(Error::damaged(format!("chunk {id}")))
     }
 
     pub(crate) fn items(&self, private: &Id) -> Result<Vec<Item>> {

@@ -14,7 +14,7 @@ use crate::index::{self, Index};
 use crate::key::{Identity, KeyKind, KeyObject, Recipient, Role, WriterKey, verifies, writer_id};
 use crate::pack::Session;
 use crate::seal::{Key, random};
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::{self, Head, Snapshot};
 use crate::store::{Listed, Store};
 
 const CONFIG: &str = "config";
@@ -341,6 +341,47 @@ impl Repository {
             })),
         };
         Ok(self.list("snapshots")?.into_iter().filter_map(read).collect())
+    }
+
+    /// What a snapshot says of itself.
+    ///
+    /// # Errors
+    /// When no key at hand opens it, or it is damaged.
+    pub fn head(&self, snapshot: &Snapshot) -> Result<Head> {
+        let key = self.index_key(&snapshot.writer).ok_or(Error::NeedsIdentity)?;
+        snapshot.head(&key).map_err(Error::damaged(snapshot.name()))
+    }
+
+    /// The one snapshot that a word means: `latest`, `latest:KEY=VALUE` or `latest:HOST`, or the beginning of an id.
+    ///
+    /// The latest is the one that the storage received last; the writer's own clock is not asked.
+    ///
+    /// # Errors
+    /// When there is none or more than one.
+    pub fn find(&self, word: &str) -> Result<Snapshot> {
+        let all = self.snapshots()?.into_iter().flatten();
+        if let Some(rest) = word.strip_prefix("latest") {
+            let wanted = rest.strip_prefix(':').unwrap_or(rest);
+            let fits = |snapshot: &Snapshot| {
+                wanted.is_empty()
+                    || self.head(snapshot).is_ok_and(|head| match wanted.split_once('=') {
+                        Some((key, value)) => head.tags.get(key).is_some_and(|own| own == value),
+                        None => head.host == wanted || head.tags.contains_key(wanted),
+                    })
+            };
+            let latest = all.filter(|(snapshot, _)| fits(snapshot));
+            let latest = latest.max_by_key(|(snapshot, received)| (*received, snapshot.sequence));
+            return latest.map(|(snapshot, _)| snapshot).ok_or_else(|| Error::NoSnapshot(word.to_owned()));
+        }
+        let mut fits: Vec<Snapshot> = all
+            .map(|(snapshot, _)| snapshot)
+            .filter(|snapshot| !word.is_empty() && snapshot.id.to_string().starts_with(&word.to_lowercase()))
+            .collect();
+        match (fits.len(), fits.pop()) {
+            (1, Some(snapshot)) => Ok(snapshot),
+            (0, _) => Err(Error::NoSnapshot(word.to_owned())),
+            (count, _) => Err(Error::Ambiguous { prefix: word.to_owned(), count }),
+        }
     }
 
     /// A writer's newest snapshot.

@@ -80,6 +80,11 @@ impl KeyObject {
         })
     }
 
+    /// Whether the organisation opens it.
+    pub fn is_for_content(&self) -> bool {
+        self.kind != KeyKind::Index
+    }
+
     /// Where it is in the store.
     pub fn name(&self) -> String {
         match self.kind {

@@ -15,7 +15,7 @@ use crate::error::{Error, Malformed, Result};
 use crate::id::{Id, hex};
 use crate::reader::Reader;
 use crate::seal::random;
-use crate::tree::{Extent, Item, Kind, Metadata, Reference, decode_list};
+use crate::tree::{Extent, Item, Kind, Metadata, Reference};
 
 /// A piece of a file: where, how much, and of which chunk; of none for a hole.
 #[derive(Debug, Clone, Copy)]
@@ -42,9 +42,8 @@ pub(super) fn flatten(reader: &Reader<'_>, item: &Item, references: &[Reference]
             }
             Extent::List { chunk, .. } => {
                 let id = reference(chunk)?;
-                let list = decode_list(&*reader.chunk(&id)?).map_err(Error::damaged(format!("chunk {id}")))?;
                 let mut from = at;
-                for (id, len) in list {
+                for (id, len) in reader.list(&id)? {
                     parts.push(Part { at: from, len: u64::from(len), chunk: Some((id, 0)) });
                     from += u64::from(len);
                 }

@@ -1,0 +1,130 @@
+//! Which repository, with which keys.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ce_cli::{Dirs, Secret};
+use ce_vault::store::DirStore;
+use ce_vault::{Identity, Repository, Snapshot, WriterKey};
+use clap::Args;
+
+use crate::fault::Fault;
+
+/// The repository and what opens it.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Repository")]
+pub(crate) struct Place {
+    /// The repository, when it is not the first word
+    #[arg(long, value_name = "REPO", env = "CE_REPO")]
+    pub repo: Option<PathBuf>,
+
+    /// The organisation's or maintenance host's key
+    #[arg(long, value_name = "FILE", env = "CE_IDENTITY")]
+    pub identity: Option<PathBuf>,
+
+    /// What the key is wrapped with: a file, credential:NAME or - for standard input
+    #[arg(long, value_name = "FILE", env = "CE_PASSPHRASE_FILE")]
+    pub passphrase_file: Option<String>,
+}
+
+impl Place {
+    /// The repository and the other words, where the first word names it unless a flag does.
+    pub fn split(&self, words: &[PathBuf]) -> Result<(PathBuf, Vec<PathBuf>), Fault> {
+        match (&self.repo, words.split_first()) {
+            (Some(_), Some((first, rest))) if is_repository(first) => Ok((first.clone(), rest.to_vec())),
+            (Some(repo), _) => Ok((repo.clone(), words.to_vec())),
+            (None, Some((first, rest))) => Ok((first.clone(), rest.to_vec())),
+            (None, None) => Err(Fault::with_hint(
+                "no repository is named",
+                "give it as the first word, with --repo or in CE_REPO",
+            )),
+        }
+    }
+
+    /// The repository and one more word.
+    pub fn split_one(&self, words: &[PathBuf], what: &str) -> Result<(PathBuf, String, Vec<PathBuf>), Fault> {
+        let (repo, rest) = self.split(words)?;
+        match rest.split_first() {
+            Some((one, rest)) => Ok((repo, one.display().to_string(), rest.to_vec())),
+            None => Err(Fault::usage(format!("{what} is not named"))),
+        }
+    }
+
+    /// Opens it with every key at hand.
+    pub fn open(&self, path: &Path) -> Result<Repository, Fault> {
+        let mut repository = Repository::open(store(path), &path.to_owned())?;
+        let key_file = writer_path(&repository.config.id);
+        if let Some(key) = read_writer(&key_file)? {
+            let before = key.generation;
+            repository = repository.with_writer(key, &key_file)?;
+            let key = repository.writer()?;
+            if key.generation != before {
+                ce_cli::write_whole(&key_file, &key.to_json(), 0o600)?;
+            }
+        }
+        if let Some(identity) = self.identity()? {
+            repository = repository.with_identity(identity)?;
+        }
+        Ok(repository)
+    }
+
+    /// The identity that the flags name.
+    pub fn identity(&self) -> Result<Option<Identity>, Fault> {
+        let Some(path) = &self.identity else {
+            return Ok(None);
+        };
+        read_identity(path, self.passphrase_file.as_deref()).map(Some)
+    }
+}
+
+/// Reads and unwraps an identity's file.
+pub(crate) fn read_identity(path: &Path, passphrase_file: Option<&str>) -> Result<Identity, Fault> {
+    let text = Secret::load(&path.display().to_string())?;
+    let passphrase = passphrase(passphrase_file, path)?;
+    Ok(Identity::unwrap(text.expose(), passphrase.expose().as_bytes(), path)?)
+}
+
+/// The passphrase of a key: from where the flag says, else asked for on a terminal.
+pub(crate) fn passphrase(source: Option<&str>, path: &Path) -> Result<Secret, Fault> {
+    match source {
+        Some(source) => Ok(Secret::load(source)?),
+        None => crate::progress::ask_passphrase(&format!("Passphrase for {}: ", path.display())),
+    }
+}
+
+pub(crate) fn store(path: &Path) -> Arc<DirStore> {
+    Arc::new(DirStore::new(path))
+}
+
+fn is_repository(path: &Path) -> bool {
+    path.join("config").is_file() && path.join("keys").is_dir()
+}
+
+/// Where this machine's key for a repository is.
+pub(crate) fn writer_path(repository: &str) -> PathBuf {
+    Dirs::from_env().state.join("backup").join(format!("{repository}.key"))
+}
+
+/// Where what can be made again is.
+pub(crate) fn cache_path(repository: &str) -> PathBuf {
+    Dirs::from_env().cache.join("backup").join(repository)
+}
+
+fn read_writer(path: &Path) -> Result<Option<WriterKey>, Fault> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = Secret::load(&path.display().to_string())?;
+    let key = WriterKey::from_json(text.expose().as_bytes());
+    key.map(Some).ok_or_else(|| {
+        Fault::with_hint(
+            format!("'{}' is not this machine's key", path.display()),
+            "put it back from where it was saved, or move it away and run ce-backup init again",
+        )
+    })
+}
+
+/// The one snapshot that a word means: `latest`, `latest:KEY=VALUE`, or the beginning of an id.
+pub(crate) fn find(repository: &Repository, word: &str) -> Result<Snapshot, Fault> {
+    Ok(repository.find(word)?)
+}

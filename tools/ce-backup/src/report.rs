@@ -1,0 +1,46 @@
+//! What a command found, as records and exit code.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use ce_cli::{Common, Explain};
+use ce_record::render::Format;
+use ce_record::{Finding, Record, Stamp, State};
+
+use crate::TOOL;
+use crate::fault::Fault;
+
+/// Runs a command and says how it went: records on stdout, a failure in words on stderr too.
+pub(crate) fn run(check: &str, common: &Common, act: impl FnOnce() -> Result<Vec<Finding>, Fault>) -> ExitCode {
+    let time = jiff::Timestamp::now();
+    let started = Instant::now();
+    let (findings, failed) = match act() {
+        Ok(findings) => (findings, None),
+        Err(fault) => {
+            ce_cli::complain(TOOL, &fault);
+            let finding = Finding::new(fault.state(), fault.to_string()).cause(fault.cause());
+            (vec![finding], Some(fault.state()))
+        }
+    };
+    let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let stamp = |finding: Finding| {
+        finding.into_record(Stamp {
+            id: ce_cli::new_id(jiff::Timestamp::now()),
+            time,
+            took_ms,
+            tool: TOOL.to_owned(),
+            check: check.to_owned(),
+            host: ce_cli::hostname(),
+            ttl_s: None,
+        })
+    };
+    let records: Vec<Record> = findings.into_iter().map(stamp).collect();
+    let state = records.iter().map(|record| record.state).max().unwrap_or(State::Ok);
+    // On a terminal the sentence on stderr says it already.
+    let told = failed.is_some() && ce_cli::format_or_default(common) == Format::Text;
+    if !told && let Err(error) = ce_cli::emit(common, &records) {
+        ce_cli::complain(TOOL, &error);
+        return ce_cli::exit_code(State::Unknown);
+    }
+    ce_cli::exit_code(failed.unwrap_or(state))
+}
