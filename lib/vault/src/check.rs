@@ -10,8 +10,8 @@ use crate::id::{Id, hex};
 use crate::index;
 use crate::key::KeyObject;
 use crate::pack;
-use crate::reader::Reader;
 use crate::reach;
+use crate::reader::Reader;
 use crate::repository::Repository;
 use crate::snapshot::Snapshot;
 use crate::tree::{Extent, Item, Kind, Reference};
@@ -63,7 +63,9 @@ const AFFECTED: usize = 1000;
 pub fn check(repository: &Repository, options: &Options<'_>) -> Result<Report> {
     let mut report = Report::default();
     if repository.config_damaged {
-        report.problems.push("'config' is damaged or missing; 'config.copy' was used".to_owned());
+        report
+            .problems
+            .push("'config' is damaged or missing; 'config.copy' was used".to_owned());
     }
     let publics = writers(repository, &mut report)?;
     keys(repository, &mut report)?;
@@ -75,7 +77,13 @@ pub fn check(repository: &Repository, options: &Options<'_>) -> Result<Report> {
         report.problems.push(error.to_string());
     }
     let snapshots = snapshots(repository, &publics, &mut report)?;
-    chain(repository, &snapshots, &forgotten, options.known, &mut report);
+    chain(
+        repository,
+        &snapshots,
+        &forgotten,
+        options.known,
+        &mut report,
+    );
     let bad = packs(repository, options, &mut report)?;
     structure(repository, &snapshots, &bad, options, &mut report)?;
     Ok(report)
@@ -95,10 +103,17 @@ fn writers(repository: &Repository, report: &mut Report) -> Result<HashMap<[u8; 
 fn keys(repository: &Repository, report: &mut Report) -> Result<()> {
     for listed in repository.list("keys")? {
         let read = repository.get(&listed.name).and_then(|bytes| {
-            let object = KeyObject::decode(&listed.name, &bytes).map_err(Error::damaged(&listed.name))?;
+            let object =
+                KeyObject::decode(&listed.name, &bytes).map_err(Error::damaged(&listed.name))?;
             match repository.identity() {
-                Some(identity) if repository.reads_content() && object.is_for_content() && object.open(identity).is_none() => {
-                    Err(Error::damaged(&listed.name)(Malformed("it does not open with the organisation's key")))
+                Some(identity)
+                    if repository.reads_content()
+                        && object.is_for_content()
+                        && object.open(identity).is_none() =>
+                {
+                    Err(Error::damaged(&listed.name)(Malformed(
+                        "it does not open with the organisation's key",
+                    )))
                 }
                 _ => Ok(()),
             }
@@ -114,9 +129,13 @@ fn shards(repository: &Repository, report: &mut Report) -> Result<()> {
     for listed in repository.list("index")? {
         let read = repository.get(&listed.name).and_then(|bytes| {
             if index::name(&bytes) != listed.name {
-                return Err(Error::damaged(&listed.name)(Malformed("its digest does not match")));
+                return Err(Error::damaged(&listed.name)(Malformed(
+                    "its digest does not match",
+                )));
             }
-            index::writer_of(&bytes).map(drop).map_err(Error::damaged(&listed.name))
+            index::writer_of(&bytes)
+                .map(drop)
+                .map_err(Error::damaged(&listed.name))
         });
         if let Err(error) = read {
             report.problems.push(error.to_string());
@@ -137,8 +156,13 @@ fn snapshots(
                 report.seen.snapshots += 1;
                 match publics.get(&snapshot.writer) {
                     Some(public) if snapshot.is_signed_by(public) => {}
-                    Some(_) => report.problems.push(format!("'{}' is not signed by its writer", snapshot.name())),
-                    None => report.problems.push(format!("the writer of '{}' is not known here", snapshot.name())),
+                    Some(_) => report
+                        .problems
+                        .push(format!("'{}' is not signed by its writer", snapshot.name())),
+                    None => report.problems.push(format!(
+                        "the writer of '{}' is not known here",
+                        snapshot.name()
+                    )),
                 }
                 whole.push(snapshot);
             }
@@ -162,8 +186,14 @@ fn chain(
     }
     for snapshot in snapshots {
         let key = (hex(&snapshot.writer), snapshot.sequence);
-        if links.insert(key, snapshot.id).is_some_and(|id| id != snapshot.id) {
-            report.problems.push(format!("'{}' is another than the one that was forgotten", snapshot.name()));
+        if links
+            .insert(key, snapshot.id)
+            .is_some_and(|id| id != snapshot.id)
+        {
+            report.problems.push(format!(
+                "'{}' is another than the one that was forgotten",
+                snapshot.name()
+            ));
         }
     }
     let mut last: HashMap<&str, u64> = HashMap::new();
@@ -175,7 +205,10 @@ fn chain(
             } else {
                 format!("snapshots {} to {}", before + 1, sequence - 1)
             };
-            report.problems.push(format!("{gap} of writer {} is gone and was not forgotten", &writer[..8]));
+            report.problems.push(format!(
+                "{gap} of writer {} is gone and was not forgotten",
+                &writer[..8]
+            ));
         }
     }
     for snapshot in snapshots {
@@ -184,7 +217,10 @@ fn chain(
         };
         let before = links.get(&(hex(&snapshot.writer), snapshot.sequence.wrapping_sub(1)));
         if before.is_some_and(|before| head.previous != Some(*before)) {
-            report.problems.push(format!("'{}' does not follow the snapshot before it", snapshot.name()));
+            report.problems.push(format!(
+                "'{}' does not follow the snapshot before it",
+                snapshot.name()
+            ));
         }
     }
     for (writer, sequence, id) in known {
@@ -215,14 +251,21 @@ fn packs(repository: &Repository, options: &Options<'_>, report: &mut Report) ->
                 there.insert(id);
                 to_read.push(id);
             }
-            None => report.problems.push(format!("'{}' is no pack", listed.name)),
+            None => report
+                .problems
+                .push(format!("'{}' is no pack", listed.name)),
         }
     }
     report.seen.packs = there.len() as u64;
     let Some((part, of)) = options.read else {
-        return Ok(Packs { there, damaged: HashSet::new() });
+        return Ok(Packs {
+            there,
+            damaged: HashSet::new(),
+        });
     };
-    to_read.retain(|id| u64::from_le_bytes(id.0[8..16].try_into().unwrap_or_default()) % of == part - 1);
+    to_read.retain(|id| {
+        u64::from_le_bytes(id.0[8..16].try_into().unwrap_or_default()) % of == part - 1
+    });
     let queue = Mutex::new(to_read.into_iter());
     let (problems, damaged) = (Mutex::new(Vec::new()), Mutex::new(HashSet::new()));
     let read = AtomicU64::new(0);
@@ -240,8 +283,14 @@ fn packs(repository: &Repository, options: &Options<'_>, report: &mut Report) ->
                 Err(error) => Some(error.to_string()),
             };
             if let Some(problem) = problem {
-                problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
-                damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+                problems
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(problem);
+                damaged
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(id);
             }
         }
     };
@@ -256,10 +305,15 @@ fn packs(repository: &Repository, options: &Options<'_>, report: &mut Report) ->
     }
     report.seen.bytes_read = read.into_inner();
     report.contents = repository.reads_content();
-    let mut problems = problems.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut problems = problems
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     problems.sort_unstable();
     report.problems.append(&mut problems);
-    Ok(Packs { there, damaged: damaged.into_inner().unwrap_or_else(PoisonError::into_inner) })
+    Ok(Packs {
+        there,
+        damaged: damaged.into_inner().unwrap_or_else(PoisonError::into_inner),
+    })
 }
 
 struct Packs {
@@ -277,8 +331,14 @@ impl Packs {
 fn pack_problem(repository: &Repository, id: &Id, mut bytes: Vec<u8>) -> Option<String> {
     let name = pack::name(id);
     if Id::of(&bytes) != *id {
-        let mendable = if pack::mend(id, &bytes).is_some() { "; parity can mend it" } else { ", beyond its parity" };
-        return Some(format!("'{name}' is damaged: its digest does not match{mendable}"));
+        let mendable = if pack::mend(id, &bytes).is_some() {
+            "; parity can mend it"
+        } else {
+            ", beyond its parity"
+        };
+        return Some(format!(
+            "'{name}' is damaged: its digest does not match{mendable}"
+        ));
     }
     let header = match pack::header(&bytes) {
         Ok(header) => header,
@@ -295,7 +355,10 @@ fn pack_problem(repository: &Repository, id: &Id, mut bytes: Vec<u8>) -> Option<
     let session = repository.session(header.session, &index_key);
     let id_key = repository.id_key(&header.writer)?;
     for group in &groups {
-        let sealed = bytes.get_mut(group.offset as usize..)?.get(..group.stored as usize)?.to_vec();
+        let sealed = bytes
+            .get_mut(group.offset as usize..)?
+            .get(..group.stored as usize)?
+            .to_vec();
         let Some(raw) = group.open(&session, sealed) else {
             return Some(format!("'{name}' is damaged: a group does not open"));
         };
@@ -303,7 +366,9 @@ fn pack_problem(repository: &Repository, id: &Id, mut bytes: Vec<u8>) -> Option<
         for (chunk, len) in &group.members {
             let end = at + *len as usize;
             if *blake3::keyed_hash(&id_key, &raw[at..end]).as_bytes() != chunk.0 {
-                return Some(format!("'{name}' has chunk {chunk}, whose content is another"));
+                return Some(format!(
+                    "'{name}' has chunk {chunk}, whose content is another"
+                ));
             }
             at = end;
         }
@@ -348,17 +413,26 @@ fn structure(
                 }
             };
             let mut visit = |id: &Id| {
-                if !index.places(&id.short()).any(|place| packs.is_whole(&index.packs[place.pack as usize])) {
+                if !index
+                    .places(&id.short())
+                    .any(|place| packs.is_whole(&index.packs[place.pack as usize]))
+                {
                     lost.insert(*id);
                 }
             };
             head.errors.iter().for_each(&mut visit);
             if let Err(error) = reach::visit(&reader, &head.nodes, &mut seen, &mut visit) {
-                report.problems.push(format!("snapshot {}: {error}", &snapshot.id.to_string()[..8]));
+                report.problems.push(format!(
+                    "snapshot {}: {error}",
+                    &snapshot.id.to_string()[..8]
+                ));
             }
         }
         if !lost.is_empty() {
-            report.problems.push(format!("{} chunks that snapshots need are missing or in damaged packs", lost.len()));
+            report.problems.push(format!(
+                "{} chunks that snapshots need are missing or in damaged packs",
+                lost.len()
+            ));
             if repository.reads_content() {
                 affected(repository, &reader, &snapshots, &lost, report);
             }
@@ -388,13 +462,21 @@ fn affected(
                 continue;
             };
             for ((skeleton, private), first) in node.leaves.iter().zip(&node.firsts) {
-                let read = || Ok::<_, Error>((reader.references(skeleton)?, reader.items(private)?));
+                let read =
+                    || Ok::<_, Error>((reader.references(skeleton)?, reader.items(private)?));
                 match read() {
                     Ok((references, items)) => {
-                        let hit = items.iter().filter(|item| needs(reader, item, &references, lost));
-                        names.extend(hit.map(|item| format!("{short}: /{}", String::from_utf8_lossy(&item.path))));
+                        let hit = items
+                            .iter()
+                            .filter(|item| needs(reader, item, &references, lost));
+                        names.extend(hit.map(|item| {
+                            format!("{short}: /{}", String::from_utf8_lossy(&item.path))
+                        }));
                     }
-                    Err(_) => drop(names.insert(format!("{short}: /{} and what follows", String::from_utf8_lossy(first)))),
+                    Err(_) => drop(names.insert(format!(
+                        "{short}: /{} and what follows",
+                        String::from_utf8_lossy(first)
+                    ))),
                 }
             }
         }
@@ -402,7 +484,9 @@ fn affected(
     let count = names.len();
     report.affected.extend(names.into_iter().take(AFFECTED));
     if count > AFFECTED {
-        report.affected.push(format!("and {} more", count - AFFECTED));
+        report
+            .affected
+            .push(format!("and {} more", count - AFFECTED));
     }
 }
 
@@ -420,6 +504,8 @@ fn needs(reader: &Reader<'_>, item: &Item, references: &[Reference], lost: &Hash
         };
         lost.contains(&reference.id)
             || (reference.list
-                && reader.list(&reference.id).map_or(true, |list| list.iter().any(|(id, _)| lost.contains(id))))
+                && reader
+                    .list(&reference.id)
+                    .map_or(true, |list| list.iter().any(|(id, _)| lost.contains(id))))
     })
 }

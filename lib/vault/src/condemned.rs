@@ -49,7 +49,9 @@ pub(crate) fn load(repository: &Repository) -> Result<Condemned> {
             frame::unwrap_json(Kind::Condemned, &bytes).map_err(Error::damaged(&listed.name))?;
         condemned.packs.extend(&sentence.packs);
         condemned.names.insert(listed.name.clone());
-        condemned.sentences.push((listed.name, listed.received, sentence.packs));
+        condemned
+            .sentences
+            .push((listed.name, listed.received, sentence.packs));
     }
     Ok(condemned)
 }
@@ -58,5 +60,8 @@ pub(crate) fn load(repository: &Repository) -> Result<Condemned> {
 pub(crate) fn condemn(repository: &Repository, packs: Vec<Id>) -> Result<()> {
     let bytes = frame::wrap_json(Kind::Condemned, &Sentence { packs });
     let name = format!("condemned/{}", Id::of(&bytes));
-    repository.store.put(&name, &bytes).map_err(store_error("write", &name))
+    repository
+        .store
+        .put(&name, &bytes)
+        .map_err(store_error("write", &name))
 }

@@ -108,17 +108,26 @@ const ATTEMPTS: usize = 50;
 ///
 /// # Errors
 /// When nothing was committed; omissions are no error.
-pub fn create(repository: &Repository, mut what: What<'_>, options: &Options<'_>) -> Result<Created> {
+pub fn create(
+    repository: &Repository,
+    mut what: What<'_>,
+    options: &Options<'_>,
+) -> Result<Created> {
     let mut again = 0;
     loop {
         match attempt(repository, &mut what, options) {
-            Err(Error::Refused(why)) if why == OVERTAKEN && again < 3 && matches!(what, What::Paths(_)) => again += 1,
+            Err(Error::Refused(why))
+                if why == OVERTAKEN && again < 3 && matches!(what, What::Paths(_)) =>
+            {
+                again += 1
+            }
             done => return done,
         }
     }
 }
 
-const OVERTAKEN: &str = "prune condemned packs that this backup relies on while it ran; run it again";
+const OVERTAKEN: &str =
+    "prune condemned packs that this backup relies on while it ran; run it again";
 
 fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) -> Result<Created> {
     let started = Instant::now();
@@ -130,10 +139,17 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
     let shards = shard_names(repository)?;
     let condemned = condemned::load(repository)?;
     let roots = roots(what);
-    let cache_path = options.cache.map(|folder| folder.join(format!("seen-{}", &Id::of(roots.join("\0").as_bytes()).to_string()[..16])));
+    let cache_path = options.cache.map(|folder| {
+        folder.join(format!(
+            "seen-{}",
+            &Id::of(roots.join("\0").as_bytes()).to_string()[..16]
+        ))
+    });
     let mut reader = cache_path.as_deref().and_then(CacheReader::open);
     let sure = condemned.is_empty()
-        && reader.as_ref().is_some_and(|reader| reader.shards.iter().all(|shard| shards.contains(shard)));
+        && reader
+            .as_ref()
+            .is_some_and(|reader| reader.shards.iter().all(|shard| shards.contains(shard)));
 
     let mut orphans = Vec::new();
     if let Some(folder) = options.cache.filter(|_| !options.dry_run) {
@@ -149,7 +165,9 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
         let mut index = repository.index(&writer, |error| damaged = Some(error))?;
         index.retain(|pack| !condemned.contains(pack));
         for shard in adopted.encode(&writer, &key.index_key()) {
-            index.read(&shard, &key.index_key()).map_err(Error::damaged("journal"))?;
+            index
+                .read(&shard, &key.index_key())
+                .map_err(Error::damaged("journal"))?;
         }
         index.sort();
         Ok(index)
@@ -188,17 +206,31 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
         let mut content = Content::new(&mut pipeline, Chunker::new(&key.chunker_secret()), &count);
         match what {
             What::Paths(paths) => {
-                run.paths(paths, &mut content, &mut leaves, &mut reader, &mut writer_cache)?;
+                run.paths(
+                    paths,
+                    &mut content,
+                    &mut leaves,
+                    &mut reader,
+                    &mut writer_cache,
+                )?;
             }
             What::Stream { name, from, end } => {
-                run.stream(name, *from, *end, &mut content, &mut leaves, &mut writer_cache)?;
+                run.stream(
+                    name,
+                    *from,
+                    *end,
+                    &mut content,
+                    &mut leaves,
+                    &mut writer_cache,
+                )?;
             }
         }
         let nodes = leaves.finish(&mut content, &mut writer_cache)?;
         let errors = if run.omissions.is_empty() {
             None
         } else {
-            let list = serde_json::to_vec(&run.omissions).expect("these types have string keys only");
+            let list =
+                serde_json::to_vec(&run.omissions).expect("these types have string keys only");
             Some(pipeline.add(Lane::Names, &list)?)
         };
         pipeline.finish()?;
@@ -213,20 +245,32 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
     let mut index = shared.take_new();
     if options.dry_run {
         figures.took_ms = millis(started);
-        return Ok(Created { id: None, sequence: 0, figures, omissions: run.omissions });
+        return Ok(Created {
+            id: None,
+            sequence: 0,
+            figures,
+            omissions: run.omissions,
+        });
     }
     for shard in adopted.encode(&writer, &key.index_key()) {
-        index.read(&shard, &key.index_key()).map_err(Error::damaged("journal"))?;
+        index
+            .read(&shard, &key.index_key())
+            .map_err(Error::damaged("journal"))?;
     }
     let mut shards = shards;
     for shard in index.encode(&writer, &key.index_key()) {
         let name = index::name(&shard);
-        repository.store.put(&name, &shard).map_err(store_error("write", &name))?;
+        repository
+            .store
+            .put(&name, &shard)
+            .map_err(store_error("write", &name))?;
         figures.stored_bytes += shard.len() as u64;
         shards.insert(Id::of(&shard));
     }
     let orphans = orphans.into_iter().map(|(journal, _)| journal);
-    orphans.chain(shared.take_journal()).for_each(Journal::remove);
+    orphans
+        .chain(shared.take_journal())
+        .for_each(Journal::remove);
 
     not_condemned_since(repository, &condemned, &writer, &nodes)?;
     figures.took_ms = millis(started);
@@ -249,7 +293,12 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
             let _ = cache.commit(&shards);
         }
     }
-    Ok(Created { id: Some(id), sequence, figures, omissions: run.omissions })
+    Ok(Created {
+        id: Some(id),
+        sequence,
+        figures,
+        omissions: run.omissions,
+    })
 }
 
 fn millis(since: Instant) -> u64 {
@@ -258,14 +307,20 @@ fn millis(since: Instant) -> u64 {
 
 fn roots(what: &What<'_>) -> Vec<String> {
     match what {
-        What::Paths(paths) => paths.iter().map(|path| path.display().to_string()).collect(),
+        What::Paths(paths) => paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
         What::Stream { name, .. } => vec![name.clone()],
     }
 }
 
 fn shard_names(repository: &Repository) -> Result<HashSet<Id>> {
     let listed = repository.list("index")?;
-    Ok(listed.iter().filter_map(|listed| Id::parse(listed.name.strip_prefix("index/")?)).collect())
+    Ok(listed
+        .iter()
+        .filter_map(|listed| Id::parse(listed.name.strip_prefix("index/")?))
+        .collect())
 }
 
 /// Fails when a prune that ran meanwhile condemned a pack that the new snapshot needs.
@@ -295,17 +350,28 @@ fn commit(repository: &Repository, key: &WriterKey, mut head: Head) -> Result<(I
         head.previous = previous;
         let bytes = snapshot::encode(&head, sequence, key);
         let name = snapshot::name(&key.id(), sequence);
-        if repository.store.put_new(&name, &bytes).map_err(store_error("write", &name))? {
+        if repository
+            .store
+            .put_new(&name, &bytes)
+            .map_err(store_error("write", &name))?
+        {
             return Ok((Id::of(&bytes), sequence));
         }
     }
-    Err(Error::Refused("other backups of this machine committed each time that this one tried; run it again".into()))
+    Err(Error::Refused(
+        "other backups of this machine committed each time that this one tried; run it again"
+            .into(),
+    ))
 }
 
 /// The next number and the digest of the one before it, be it there or forgotten.
 fn chain_end(newest: Option<&Snapshot>, forgotten: Option<(u64, Id)>) -> (u64, Option<Id>) {
     let there = newest.map(|snapshot| (snapshot.sequence, snapshot.id));
-    match there.into_iter().chain(forgotten).max_by_key(|(sequence, _)| *sequence) {
+    match there
+        .into_iter()
+        .chain(forgotten)
+        .max_by_key(|(sequence, _)| *sequence)
+    {
         Some((sequence, id)) => (sequence + 1, Some(id)),
         None => (1, None),
     }
@@ -327,7 +393,10 @@ struct Run<'a> {
 impl Run<'_> {
     fn omit(&mut self, path: &[u8], why: impl ToString) {
         let path = format!("/{}", String::from_utf8_lossy(path));
-        self.omissions.push(Omission { path, why: why.to_string() });
+        self.omissions.push(Omission {
+            path,
+            why: why.to_string(),
+        });
     }
 
     fn paths(
@@ -363,7 +432,8 @@ impl Run<'_> {
                     continue;
                 }
                 let path = entry.path.clone();
-                let crosses = self.options.one_file_system && *device.get_or_insert(entry.device()) != entry.device();
+                let crosses = self.options.one_file_system
+                    && *device.get_or_insert(entry.device()) != entry.device();
                 if above {
                     device = None;
                 }
@@ -416,12 +486,25 @@ impl Run<'_> {
             if Some(known.stamp) == stamp && self.is_stored(&leaf, at, content)? {
                 if file_type == FileType::RegularFile && linked_to.is_none() {
                     self.figures.bytes += entry.stat.stx_size;
-                    self.options.progress.bytes.fetch_add(entry.stat.stx_size, Ordering::Relaxed);
+                    self.options
+                        .progress
+                        .bytes
+                        .fetch_add(entry.stat.stx_size, Ordering::Relaxed);
                 }
                 let xattrs = known.xattrs.clone();
                 let kind = kind_of(&entry, file_type, linked_to, target, false);
                 let folder = self.unless_tagged(folder, &entry.path);
-                self.push(entry, kind, xattrs, path_key, stamp, Source::Cached(leaf, at), leaves, content, writer)?;
+                self.push(
+                    entry,
+                    kind,
+                    xattrs,
+                    path_key,
+                    stamp,
+                    Source::Cached(leaf, at),
+                    leaves,
+                    content,
+                    writer,
+                )?;
                 return Ok(folder);
             }
         }
@@ -431,7 +514,12 @@ impl Run<'_> {
             match content.read_file(&mut entry)? {
                 Ok(Outcome::Whole(read, xattrs)) => {
                     pieces = read;
-                    stamp = metadata::stamp(&self.cache_key, &entry.stat, other, jiff::Timestamp::now().as_second());
+                    stamp = metadata::stamp(
+                        &self.cache_key,
+                        &entry.stat,
+                        other,
+                        jiff::Timestamp::now().as_second(),
+                    );
                     Ok(xattrs)
                 }
                 Ok(Outcome::Torn(read, xattrs)) => {
@@ -458,7 +546,17 @@ impl Run<'_> {
         self.figures.bytes += pieces.iter().map(piece_len).sum::<u64>();
         let kind = kind_of(&entry, file_type, linked_to, target, torn);
         let folder = self.unless_tagged(folder, &entry.path);
-        self.push(entry, kind, xattrs, path_key, stamp, Source::Read(pieces), leaves, content, writer)?;
+        self.push(
+            entry,
+            kind,
+            xattrs,
+            path_key,
+            stamp,
+            Source::Read(pieces),
+            leaves,
+            content,
+            writer,
+        )?;
         Ok(folder)
     }
 
@@ -480,7 +578,18 @@ impl Run<'_> {
             _ => self.figures.others += 1,
         }
         let metadata = metadata::metadata(&entry.stat, &self.owners, xattrs);
-        leaves.push(Item { path: entry.path, kind, metadata }, path_key, stamp, source, content, writer)
+        leaves.push(
+            Item {
+                path: entry.path,
+                kind,
+                metadata,
+            },
+            path_key,
+            stamp,
+            source,
+            content,
+            writer,
+        )
     }
 
     /// The first path of an inode that this is another path of.
@@ -488,9 +597,15 @@ impl Run<'_> {
         if entry.stat.stx_nlink < 2 || file_type == FileType::Directory {
             return None;
         }
-        let inode = (entry.stat.stx_dev_major, entry.stat.stx_dev_minor, entry.stat.stx_ino);
+        let inode = (
+            entry.stat.stx_dev_major,
+            entry.stat.stx_dev_minor,
+            entry.stat.stx_ino,
+        );
         match self.links.entry(inode) {
-            std::collections::hash_map::Entry::Occupied(first) if *first.get() != entry.path => Some(first.get().clone()),
+            std::collections::hash_map::Entry::Occupied(first) if *first.get() != entry.path => {
+                Some(first.get().clone())
+            }
             std::collections::hash_map::Entry::Occupied(_) => None,
             std::collections::hash_map::Entry::Vacant(vacant) => {
                 vacant.insert(entry.path.clone());
@@ -500,16 +615,32 @@ impl Run<'_> {
     }
 
     /// Whether the chunks of a cached item are in the repository still.
-    fn is_stored(&self, leaf: &cache::CachedLeaf, at: usize, content: &mut Content<'_, '_, '_>) -> Result<bool> {
+    fn is_stored(
+        &self,
+        leaf: &cache::CachedLeaf,
+        at: usize,
+        content: &mut Content<'_, '_, '_>,
+    ) -> Result<bool> {
         if self.sure {
             return Ok(true);
         }
         let mut ids: Vec<Id> = vec![leaf.skeleton, leaf.private];
-        ids.extend(leaf.items[at].extents.iter().filter_map(|extent| match extent {
-            crate::tree::Extent::Data { chunk, .. } => Some(leaf.references[*chunk as usize].id),
-            crate::tree::Extent::List { .. } | crate::tree::Extent::Hole { .. } => None,
-        }));
-        if leaf.items[at].extents.iter().any(|extent| matches!(extent, crate::tree::Extent::List { .. })) {
+        ids.extend(
+            leaf.items[at]
+                .extents
+                .iter()
+                .filter_map(|extent| match extent {
+                    crate::tree::Extent::Data { chunk, .. } => {
+                        Some(leaf.references[*chunk as usize].id)
+                    }
+                    crate::tree::Extent::List { .. } | crate::tree::Extent::Hole { .. } => None,
+                }),
+        );
+        if leaf.items[at]
+            .extents
+            .iter()
+            .any(|extent| matches!(extent, crate::tree::Extent::List { .. }))
+        {
             return Ok(false);
         }
         for id in ids {
@@ -534,8 +665,14 @@ impl Run<'_> {
         leaves: &mut Leaves,
         writer: &mut Option<CacheWriter>,
     ) -> Result<()> {
-        let source = |why: String| Error::Source { name: name.to_owned(), why };
-        let mut from = Stoppable { from, stop: self.options.stop };
+        let source = |why: String| Error::Source {
+            name: name.to_owned(),
+            why,
+        };
+        let mut from = Stoppable {
+            from,
+            stop: self.options.stop,
+        };
         let pieces = match content.stream(&mut from)? {
             Ok(pieces) => pieces,
             Err(_) if self.options.stop.load(Ordering::Relaxed) => return Err(Error::Interrupted),
@@ -544,14 +681,26 @@ impl Run<'_> {
         end().map_err(source)?;
         self.figures.files = 1;
         self.figures.bytes = pieces.iter().map(piece_len).sum();
-        let kind = Kind::File { extents: Vec::new(), torn: false };
+        let kind = Kind::File {
+            extents: Vec::new(),
+            torn: false,
+        };
         let owner = crate::tree::Owner {
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
             ..Default::default()
         };
-        let metadata = crate::tree::Metadata { mode: 0o600, owner, mtime: (self.now, 0), xattrs: Vec::new() };
-        let item = Item { path: name.trim_start_matches('/').as_bytes().to_vec(), kind, metadata };
+        let metadata = crate::tree::Metadata {
+            mode: 0o600,
+            owner,
+            mtime: (self.now, 0),
+            xattrs: Vec::new(),
+        };
+        let item = Item {
+            path: name.trim_start_matches('/').as_bytes().to_vec(),
+            kind,
+            metadata,
+        };
         leaves.push(item, 0, None, Source::Read(pieces), content, writer)
     }
 }
@@ -590,7 +739,13 @@ fn vanished(error: &io::Error) -> String {
     }
 }
 
-fn kind_of(entry: &Entry, file_type: FileType, linked_to: Option<Vec<u8>>, target: Vec<u8>, torn: bool) -> Kind {
+fn kind_of(
+    entry: &Entry,
+    file_type: FileType,
+    linked_to: Option<Vec<u8>>,
+    target: Vec<u8>,
+    torn: bool,
+) -> Kind {
     if let Some(first) = linked_to {
         return Kind::Hardlink(first);
     }
@@ -599,9 +754,13 @@ fn kind_of(entry: &Entry, file_type: FileType, linked_to: Option<Vec<u8>>, targe
         FileType::Symlink => Kind::Symlink(target),
         FileType::Fifo => Kind::Fifo,
         FileType::Socket => Kind::Socket,
-        FileType::CharacterDevice => Kind::Char(entry.stat.stx_rdev_major, entry.stat.stx_rdev_minor),
+        FileType::CharacterDevice => {
+            Kind::Char(entry.stat.stx_rdev_major, entry.stat.stx_rdev_minor)
+        }
         FileType::BlockDevice => Kind::Block(entry.stat.stx_rdev_major, entry.stat.stx_rdev_minor),
-        _ => Kind::File { extents: Vec::new(), torn },
+        _ => Kind::File {
+            extents: Vec::new(),
+            torn,
+        },
     }
 }
-

@@ -12,9 +12,17 @@ pub struct Malformed(pub &'static str);
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum Error {
     #[error("cannot {action} '{}': {source}", path.display())]
-    Io { action: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     #[error("cannot {action} '{object}' in the repository: {source}")]
-    Store { action: &'static str, object: String, source: io::Error },
+    Store {
+        action: &'static str,
+        object: String,
+        source: io::Error,
+    },
     #[error("'{object}' is missing in the repository")]
     Missing { object: String },
     #[error("'{object}' in the repository is damaged: {why}")]
@@ -30,7 +38,11 @@ pub enum Error {
     #[error("this machine has no key for repository {repository}")]
     NoWriterKey { repository: String },
     #[error("the key in '{}' is for repository {key}, not for {repository}", path.display())]
-    OtherRepository { path: PathBuf, key: String, repository: String },
+    OtherRepository {
+        path: PathBuf,
+        key: String,
+        repository: String,
+    },
     #[error("the organisation key does not open this repository: it is sealed to {recipients}")]
     WrongIdentity { recipients: String },
     #[error("wrong passphrase for the organisation key in '{}'", path.display())]
@@ -54,9 +66,16 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
-        move |source| Error::Io { action, path, source }
+        move |source| Error::Io {
+            action,
+            path,
+            source,
+        }
     }
 
     pub(crate) fn damaged(object: impl Into<String>) -> impl FnOnce(Malformed) -> Error {

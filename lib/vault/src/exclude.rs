@@ -16,8 +16,11 @@ pub struct Exclude {
     pub caches: bool,
 }
 
-const OPTIONS: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: false,
+};
 
 impl Exclude {
     /// Adds a pattern.
@@ -30,8 +33,13 @@ impl Exclude {
             Some(path) => path.to_owned(),
             None => format!("**/{pattern}"),
         };
-        let compiled = Pattern::new(&anchored)
-            .map_err(|error| format!("'{pattern}' is not a pattern: {} at character {}", error.msg, error.pos + 1))?;
+        let compiled = Pattern::new(&anchored).map_err(|error| {
+            format!(
+                "'{pattern}' is not a pattern: {} at character {}",
+                error.msg,
+                error.pos + 1
+            )
+        })?;
         self.patterns.push(compiled);
         Ok(())
     }
@@ -40,7 +48,8 @@ impl Exclude {
     pub fn add_path(&mut self, path: &std::path::Path) {
         use std::os::unix::ffi::OsStrExt;
         let path = path.as_os_str().as_bytes();
-        self.paths.push(path.strip_prefix(b"/").unwrap_or(path).to_vec());
+        self.paths
+            .push(path.strip_prefix(b"/").unwrap_or(path).to_vec());
     }
 
     /// Whether a path, without its first slash, is left out; what is below it then is not even looked at.
@@ -53,7 +62,9 @@ impl Exclude {
             return false;
         }
         let path = String::from_utf8_lossy(path);
-        self.patterns.iter().any(|pattern| pattern.matches_with(&path, OPTIONS))
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.matches_with(&path, OPTIONS))
     }
 }
 

@@ -37,15 +37,28 @@ pub(crate) fn note(repository: &Repository, forgotten: &[Forgotten]) -> Result<(
     let message = message(&text);
     let signed = if let Some(identity) = repository.identity() {
         let signature = hex(&identity.sign(&message));
-        Signed { forgotten: text, signer: Some(identity.recipient()), writer: None, signature }
+        Signed {
+            forgotten: text,
+            signer: Some(identity.recipient()),
+            writer: None,
+            signature,
+        }
     } else {
         let writer = repository.writer()?;
         let signature = hex(&writer.sign(&message));
-        Signed { forgotten: text, signer: None, writer: Some(hex(&writer.id())), signature }
+        Signed {
+            forgotten: text,
+            signer: None,
+            writer: Some(hex(&writer.id())),
+            signature,
+        }
     };
     let bytes = frame::wrap_json(Kind::Forgotten, &signed);
     let name = format!("forgotten/{}", Id::of(&bytes));
-    repository.store.put(&name, &bytes).map_err(store_error("write", &name))
+    repository
+        .store
+        .put(&name, &bytes)
+        .map_err(store_error("write", &name))
 }
 
 /// What one object says, when one who may forget signed it.
@@ -54,8 +67,9 @@ pub(crate) fn read(repository: &Repository, name: &str, bytes: &[u8]) -> Result<
     let signed: Signed = frame::unwrap_json(Kind::Forgotten, bytes).map_err(damaged())?;
     let forgotten: Vec<Forgotten> = serde_json::from_str(&signed.forgotten)
         .map_err(|_| damaged()(Malformed("its JSON is not as the format says")))?;
-    let signature: [u8; 64] =
-        from_hex(&signed.signature).ok_or(Malformed("its signature is none")).map_err(damaged())?;
+    let signature: [u8; 64] = from_hex(&signed.signature)
+        .ok_or(Malformed("its signature is none"))
+        .map_err(damaged())?;
     let message = message(&signed.forgotten);
     let entitled = match (&signed.signer, &signed.writer) {
         (Some(signer), _) => {
@@ -65,7 +79,11 @@ pub(crate) fn read(repository: &Repository, name: &str, bytes: &[u8]) -> Result<
         }
         (None, Some(writer)) => {
             let own = forgotten.iter().all(|snapshot| snapshot.writer == *writer);
-            let known = repository.writers()?.into_iter().flatten().find(|known| known.id == *writer);
+            let known = repository
+                .writers()?
+                .into_iter()
+                .flatten()
+                .find(|known| known.id == *writer);
             own && known.is_some_and(|known| verifies(&known.public(), &message, &signature))
         }
         (None, None) => false,
@@ -77,10 +95,15 @@ pub(crate) fn read(repository: &Repository, name: &str, bytes: &[u8]) -> Result<
 }
 
 /// All that was forgotten; objects that are damaged go to `report`.
-pub(crate) fn load(repository: &Repository, mut report: impl FnMut(Error)) -> Result<Vec<Forgotten>> {
+pub(crate) fn load(
+    repository: &Repository,
+    mut report: impl FnMut(Error),
+) -> Result<Vec<Forgotten>> {
     let mut all = Vec::new();
     for listed in repository.list("forgotten")? {
-        let read = repository.get(&listed.name).and_then(|bytes| read(repository, &listed.name, &bytes));
+        let read = repository
+            .get(&listed.name)
+            .and_then(|bytes| read(repository, &listed.name, &bytes));
         match read {
             Ok(mut forgotten) => all.append(&mut forgotten),
             Err(Error::Missing { .. }) => {}
@@ -94,6 +117,10 @@ pub(crate) fn load(repository: &Repository, mut report: impl FnMut(Error)) -> Re
 pub(crate) fn last(repository: &Repository, writer: &[u8; 16]) -> Result<Option<(u64, Id)>> {
     let writer = hex(writer);
     let all = load(repository, |_| {})?;
-    let own = all.into_iter().filter(|forgotten| forgotten.writer == writer);
-    Ok(own.map(|forgotten| (forgotten.sequence, forgotten.id)).max_by_key(|(sequence, _)| *sequence))
+    let own = all
+        .into_iter()
+        .filter(|forgotten| forgotten.writer == writer);
+    Ok(own
+        .map(|forgotten| (forgotten.sequence, forgotten.id))
+        .max_by_key(|(sequence, _)| *sequence))
 }

@@ -31,9 +31,13 @@ pub(crate) fn wrap(kind: Kind, body: &[u8]) -> Vec<u8> {
 
 /// The body, when these bytes are an undamaged object of that kind.
 pub(crate) fn unwrap(kind: Kind, bytes: &[u8]) -> Result<&[u8], Malformed> {
-    let (content, digest) =
-        bytes.split_last_chunk::<DIGEST>().map(|(content, digest)| (content, *digest)).ok_or(Malformed("it is cut short"))?;
-    let body = content.strip_prefix(MAGIC).ok_or(Malformed("it does not begin as an object"))?;
+    let (content, digest) = bytes
+        .split_last_chunk::<DIGEST>()
+        .map(|(content, digest)| (content, *digest))
+        .ok_or(Malformed("it is cut short"))?;
+    let body = content
+        .strip_prefix(MAGIC)
+        .ok_or(Malformed("it does not begin as an object"))?;
     if *blake3::hash(content).as_bytes() != digest {
         return Err(Malformed("its digest does not match"));
     }
@@ -50,8 +54,12 @@ pub(crate) fn wrap_json(kind: Kind, value: &impl serde::Serialize) -> Vec<u8> {
 }
 
 /// The value in a JSON object.
-pub(crate) fn unwrap_json<T: serde::de::DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<T, Malformed> {
-    serde_json::from_slice(unwrap(kind, bytes)?).map_err(|_| Malformed("its JSON is not as the format says"))
+pub(crate) fn unwrap_json<T: serde::de::DeserializeOwned>(
+    kind: Kind,
+    bytes: &[u8],
+) -> Result<T, Malformed> {
+    serde_json::from_slice(unwrap(kind, bytes)?)
+        .map_err(|_| Malformed("its JSON is not as the format says"))
 }
 
 #[cfg(test)]

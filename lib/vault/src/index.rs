@@ -45,7 +45,11 @@ impl Index {
         self.packs.push(pack);
         for (at, group) in groups.iter().enumerate() {
             let members = group.members.iter();
-            self.entries.extend(members.map(|(id, _)| Entry { chunk: id.short(), pack: number, group: at as u16 }));
+            self.entries.extend(members.map(|(id, _)| Entry {
+                chunk: id.short(),
+                pack: number,
+                group: at as u16,
+            }));
         }
         self.sorted = false;
     }
@@ -79,8 +83,13 @@ impl Index {
         debug_assert!(self.sorted, "an index is sorted before it is asked");
         let chunk = *chunk;
         let from = self.entries.partition_point(|entry| entry.chunk < chunk);
-        let found = self.entries[from..].iter().take_while(move |entry| entry.chunk == chunk);
-        found.map(|entry| Place { pack: entry.pack, group: entry.group })
+        let found = self.entries[from..]
+            .iter()
+            .take_while(move |entry| entry.chunk == chunk);
+        found.map(|entry| Place {
+            pack: entry.pack,
+            group: entry.group,
+        })
     }
 
     /// Drops the packs that are not kept, with their chunks.
@@ -96,13 +105,14 @@ impl Index {
                 })
             })
             .collect();
-        self.entries.retain_mut(|entry| match numbers[entry.pack as usize] {
-            Some(number) => {
-                entry.pack = number;
-                true
-            }
-            None => false,
-        });
+        self.entries
+            .retain_mut(|entry| match numbers[entry.pack as usize] {
+                Some(number) => {
+                    entry.pack = number;
+                    true
+                }
+                None => false,
+            });
         self.packs = packs;
     }
 
@@ -114,7 +124,11 @@ impl Index {
             .map(|from| {
                 let packs = &self.packs[from..self.packs.len().min(from + PACKS)];
                 let range = from as u32..(from + packs.len()) as u32;
-                let mut entries: Vec<&Entry> = self.entries.iter().filter(|entry| range.contains(&entry.pack)).collect();
+                let mut entries: Vec<&Entry> = self
+                    .entries
+                    .iter()
+                    .filter(|entry| range.contains(&entry.pack))
+                    .collect();
                 entries.sort_unstable();
                 let mut plain = Vec::with_capacity(16 + packs.len() * 32 + entries.len() * ENTRY);
                 put_varint(&mut plain, packs.len() as u64);
@@ -158,7 +172,11 @@ impl Index {
             if usize::from(pack) >= packs {
                 return Err(Malformed("an entry names no pack"));
             }
-            self.entries.push(Entry { chunk, pack: first + u32::from(pack), group });
+            self.entries.push(Entry {
+                chunk,
+                pack: first + u32::from(pack),
+                group,
+            });
         }
         self.sorted = false;
         Ok(())
@@ -193,7 +211,11 @@ mod tests {
         let mut index = Index::default();
         for pack in 0..5000 {
             index.packs.push(chunk(pack));
-            index.entries.push(Entry { chunk: chunk(pack + 10_000).short(), pack, group: 3 });
+            index.entries.push(Entry {
+                chunk: chunk(pack + 10_000).short(),
+                pack,
+                group: 3,
+            });
         }
         let shards = index.encode(&[1; 16], &[2; 32]);
         assert_eq!(shards.len(), 2);
@@ -204,9 +226,20 @@ mod tests {
             assert!(Index::default().read(shard, &[3; 32]).is_err());
         }
         read.sort();
-        let place = read.find(&chunk(14_999).short()).expect("it is in the last shard");
-        assert_eq!((read.packs[place.pack as usize], place.group), (chunk(4999), 3));
+        let place = read
+            .find(&chunk(14_999).short())
+            .expect("it is in the last shard");
+        assert_eq!(
+            (read.packs[place.pack as usize], place.group),
+            (chunk(4999), 3)
+        );
         read.retain(|pack| *pack == chunk(4999));
-        assert_eq!((read.len(), read.find(&chunk(14_999).short()).map(|place| place.pack)), (1, Some(0)));
+        assert_eq!(
+            (
+                read.len(),
+                read.find(&chunk(14_999).short()).map(|place| place.pack)
+            ),
+            (1, Some(0))
+        );
     }
 }

@@ -3,7 +3,10 @@
 //! `FORMAT.md` beside this crate has the format, exact enough for a reader in another language.
 
 #![warn(missing_docs)]
-#![allow(missing_debug_implementations, reason = "keys and buffers are not for printing")]
+#![allow(
+    missing_debug_implementations,
+    reason = "keys and buffers are not for printing"
+)]
 
 pub mod check;
 pub mod chunker;

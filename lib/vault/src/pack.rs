@@ -42,7 +42,11 @@ impl Session {
     /// Takes the content key, when there is one, and the writer's index key.
     #[must_use]
     pub fn new(id: [u8; 16], private: Key, index_key: &[u8; 32]) -> Self {
-        Session { id, private, skeleton: derive(index_key, &id) }
+        Session {
+            id,
+            private,
+            skeleton: derive(index_key, &id),
+        }
     }
 
     fn key(&self, class: Class) -> Fast {
@@ -101,7 +105,10 @@ impl Group {
     #[must_use]
     pub fn open(&self, session: &Session, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
         let aad = self.associated(&session.id);
-        let len = session.key(self.class).open(self.nonce(), &aad, &mut sealed)?.len();
+        let len = session
+            .key(self.class)
+            .open(self.nonce(), &aad, &mut sealed)?
+            .len();
         sealed.truncate(len);
         let raw = self.raw();
         if self.zstd {
@@ -132,25 +139,52 @@ impl Sealer {
         use zstd::zstd_safe::CParameter;
         let mut zstd = zstd::bulk::Compressor::new(level).expect("zstd takes any level");
         if level == 3 {
-            for parameter in [CParameter::MinMatch(6), CParameter::HashLog(18), CParameter::ChainLog(17)] {
-                zstd.set_parameter(parameter).expect("the parameters are within zstd's limits");
+            for parameter in [
+                CParameter::MinMatch(6),
+                CParameter::HashLog(18),
+                CParameter::ChainLog(17),
+            ] {
+                zstd.set_parameter(parameter)
+                    .expect("the parameters are within zstd's limits");
             }
         }
-        Sealer { zstd, buffer: Vec::new() }
+        Sealer {
+            zstd,
+            buffer: Vec::new(),
+        }
     }
 
     /// Compresses, when that saves anything, and seals. The counter is used once in a session.
-    pub fn seal(&mut self, session: &Session, counter: u64, class: Class, raw: &[u8], members: Vec<Member>) -> Sealed<'_> {
+    pub fn seal(
+        &mut self,
+        session: &Session,
+        counter: u64,
+        class: Class,
+        raw: &[u8],
+        members: Vec<Member>,
+    ) -> Sealed<'_> {
         let bytes = &mut self.buffer;
         bytes.clear();
         bytes.reserve(zstd::zstd_safe::compress_bound(raw.len()) + TAG);
-        let compressed = self.zstd.compress_to_buffer(raw, bytes).is_ok_and(|len| len + len / 32 < raw.len());
+        let compressed = self
+            .zstd
+            .compress_to_buffer(raw, bytes)
+            .is_ok_and(|len| len + len / 32 < raw.len());
         if !compressed {
             bytes.clear();
             bytes.extend_from_slice(raw);
         }
-        let mut group = Group { class, zstd: compressed, counter, offset: 0, stored: 0, members };
-        session.key(class).seal(group.nonce(), &group.associated(&session.id), bytes);
+        let mut group = Group {
+            class,
+            zstd: compressed,
+            counter,
+            offset: 0,
+            stored: 0,
+            members,
+        };
+        session
+            .key(class)
+            .seal(group.nonce(), &group.associated(&session.id), bytes);
         group.stored = u32::try_from(bytes.len()).expect("a group has a few MiB");
         Sealed { group, bytes }
     }
@@ -176,7 +210,7 @@ pub struct Builder {
 
 impl Default for Builder {
     fn default() -> Self {
-        Builder { bytes: vec![0; HEADER], groups: Vec::new() }
+        Builder::reusing(Vec::new())
     }
 }
 
@@ -191,6 +225,17 @@ pub struct Pack {
 }
 
 impl Builder {
+    /// An empty one, in the buffer of an earlier pack.
+    #[must_use]
+    pub fn reusing(mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        bytes.resize(HEADER, 0);
+        Builder {
+            bytes,
+            groups: Vec::new(),
+        }
+    }
+
     /// Whether nothing is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -207,7 +252,8 @@ impl Builder {
     pub fn push(&mut self, sealed: Sealed<'_>) {
         let mut group = sealed.group;
         if self.bytes.len() > PACK / 8 && self.bytes.capacity() < PACK {
-            self.bytes.reserve_exact(PACK + PACK / 32 - self.bytes.len());
+            self.bytes
+                .reserve_exact(PACK + PACK / 32 - self.bytes.len());
         }
         group.offset = u32::try_from(self.bytes.len()).expect("a pack has a few MiB");
         self.bytes.extend_from_slice(sealed.bytes);
@@ -216,7 +262,13 @@ impl Builder {
 
     /// Adds directory, padding and parity.
     #[must_use]
-    pub fn finish(self, session: &[u8; 16], writer: &[u8; 16], index_key: &[u8; 32], percent: u8) -> Pack {
+    pub fn finish(
+        self,
+        session: &[u8; 16],
+        writer: &[u8; 16],
+        index_key: &[u8; 32],
+        percent: u8,
+    ) -> Pack {
         let mut bytes = self.bytes;
         let directory = seal_box(index_key, CONTEXT, &encode_directory(&self.groups));
         let at = bytes.len();
@@ -237,7 +289,11 @@ impl Builder {
         let section = parity::encode(&bytes, percent);
         bytes.extend_from_slice(&section);
         bytes.extend_from_slice(&header);
-        Pack { id: Id::of(&bytes), bytes, groups: self.groups }
+        Pack {
+            id: Id::of(&bytes),
+            bytes,
+            groups: self.groups,
+        }
     }
 }
 
@@ -273,13 +329,24 @@ pub(crate) fn decode_directory(bytes: &[u8], end: u32) -> Result<Vec<Group>, Mal
                 _ => return Err(Malformed("a group is compressed in an unknown way")),
             };
             let counter = cursor.varint()?;
-            let small = |value: u64| u32::try_from(value).map_err(|_| Malformed("a size is too large"));
+            let small =
+                |value: u64| u32::try_from(value).map_err(|_| Malformed("a size is too large"));
             let stored = small(cursor.varint()?)?;
             let members = (0..cursor.count(33)?)
                 .map(|_| Ok((Id(cursor.array()?), small(cursor.varint()?)?)))
                 .collect::<Result<Vec<_>, Malformed>>()?;
-            let group = Group { class, zstd, counter, offset, stored, members };
-            offset = offset.checked_add(stored).filter(|end_of| *end_of <= end).ok_or(Malformed("a group is outside"))?;
+            let group = Group {
+                class,
+                zstd,
+                counter,
+                offset,
+                stored,
+                members,
+            };
+            offset = offset
+                .checked_add(stored)
+                .filter(|end_of| *end_of <= end)
+                .ok_or(Malformed("a group is outside"))?;
             if group.raw() > LIMIT {
                 return Err(Malformed("a group is too large"));
             }
@@ -309,7 +376,12 @@ impl Header {
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&self.writer);
         bytes.extend_from_slice(&self.session);
-        for number in [self.payload, self.directory, self.directory_len, u32::from(self.percent)] {
+        for number in [
+            self.payload,
+            self.directory,
+            self.directory_len,
+            u32::from(self.percent),
+        ] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
         let check = *blake3::hash(&bytes).as_bytes();
@@ -330,8 +402,10 @@ impl Header {
             return Err(Malformed("it does not begin as a pack"));
         }
         let (writer, session) = (cursor.array()?, cursor.array()?);
-        let [payload, directory, directory_len, percent] = [cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u32()?];
-        let percent = u8::try_from(percent).map_err(|_| Malformed("its parity is out of bounds"))?;
+        let [payload, directory, directory_len, percent] =
+            [cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u32()?];
+        let percent =
+            u8::try_from(percent).map_err(|_| Malformed("its parity is out of bounds"))?;
         if cursor.take(8)? != &blake3::hash(&bytes[..HEADER - 8]).as_bytes()[..8] {
             return Err(Malformed("its header's digest does not match"));
         }
@@ -339,7 +413,14 @@ impl Header {
         if (directory as usize) < HEADER || end > u64::from(payload) || payload as usize > LIMIT {
             return Err(Malformed("its directory is outside"));
         }
-        Ok(Header { writer, session, payload, directory, directory_len, percent })
+        Ok(Header {
+            writer,
+            session,
+            payload,
+            directory,
+            directory_len,
+            percent,
+        })
     }
 
     /// Where the sealed directory is: offset and length.
@@ -353,14 +434,18 @@ impl Header {
     /// # Errors
     /// Says why it cannot be read.
     pub fn groups(&self, index_key: &[u8; 32], sealed: &[u8]) -> Result<Vec<Group>, Malformed> {
-        let plain = open_box(index_key, CONTEXT, sealed).ok_or(Malformed("its directory does not open"))?;
+        let plain =
+            open_box(index_key, CONTEXT, sealed).ok_or(Malformed("its directory does not open"))?;
         decode_directory(&plain, self.directory)
     }
 
     /// Bytes of the whole pack.
     #[must_use]
     pub fn total(&self) -> usize {
-        let layout = Layout { payload: self.payload as usize, percent: self.percent };
+        let layout = Layout {
+            payload: self.payload as usize,
+            percent: self.percent,
+        };
         layout.payload + layout.section() + HEADER
     }
 }
@@ -371,8 +456,17 @@ impl Header {
 /// Says what is wrong with the first.
 pub fn header(bytes: &[u8]) -> Result<Header, Malformed> {
     let first = Header::decode(bytes);
-    let last = || bytes.len().checked_sub(HEADER).and_then(|at| Header::decode(&bytes[at..]).ok());
-    first.or_else(|why| last().filter(|header| header.total() == bytes.len()).ok_or(why))
+    let last = || {
+        bytes
+            .len()
+            .checked_sub(HEADER)
+            .and_then(|at| Header::decode(&bytes[at..]).ok())
+    };
+    first.or_else(|why| {
+        last()
+            .filter(|header| header.total() == bytes.len())
+            .ok_or(why)
+    })
 }
 
 /// Mends a damaged pack from its parity; `None` when that is beyond it.
@@ -416,7 +510,9 @@ pub fn read(id: &Id, bytes: &[u8], index_key: &[u8; 32]) -> Result<(Header, Vec<
     let header = header(bytes).map_err(damaged())?;
     let (at, len) = header.directory();
     let sealed = bytes.get(at as usize..).and_then(|rest| rest.get(..len));
-    let sealed = sealed.ok_or(Malformed("it is cut short")).map_err(damaged())?;
+    let sealed = sealed
+        .ok_or(Malformed("it is cut short"))
+        .map_err(damaged())?;
     let groups = header.groups(index_key, sealed).map_err(damaged())?;
     Ok((header, groups))
 }
@@ -439,8 +535,17 @@ mod tests {
     fn sample(raw: &[&[u8]], percent: u8) -> Pack {
         let mut builder = Builder::default();
         for (counter, raw) in raw.iter().enumerate() {
-            let members = raw.chunks(50_000).map(|chunk| (Id::of(chunk), chunk.len() as u32)).collect();
-            builder.push(Sealer::new(3).seal(&session(), counter as u64, Class::Private, raw, members));
+            let members = raw
+                .chunks(50_000)
+                .map(|chunk| (Id::of(chunk), chunk.len() as u32))
+                .collect();
+            builder.push(Sealer::new(3).seal(
+                &session(),
+                counter as u64,
+                Class::Private,
+                raw,
+                members,
+            ));
         }
         builder.finish(&[7; 16], &[3; 16], &[2; 32], percent)
     }
@@ -466,15 +571,27 @@ mod tests {
         let sealed = || pack.bytes[HEADER..][..pack.groups[0].stored as usize].to_vec();
         let mut group = pack.groups[0].clone();
         assert!(group.open(&session(), sealed()).is_some());
-        assert!(group.open(&Session::new([8; 16], Key::new([1; 32]), &[2; 32]), sealed()).is_none());
+        assert!(
+            group
+                .open(
+                    &Session::new([8; 16], Key::new([1; 32]), &[2; 32]),
+                    sealed()
+                )
+                .is_none()
+        );
         group.members[0].0 = Id::of(b"another");
         assert!(group.open(&session(), sealed()).is_none());
     }
 
     #[test]
     fn sizes_are_blurred() {
-        assert_eq!([padme(1), padme(100), padme(1000), padme(1_000_000)], [1, 104, 1024, 1_015_808]);
-        let lengths: std::collections::HashSet<_> = (1000..1020).map(|len| sample(&[&noise(len)], 2).bytes.len()).collect();
+        assert_eq!(
+            [padme(1), padme(100), padme(1000), padme(1_000_000)],
+            [1, 104, 1024, 1_015_808]
+        );
+        let lengths: std::collections::HashSet<_> = (1000..1020)
+            .map(|len| sample(&[&noise(len)], 2).bytes.len())
+            .collect();
         assert!(lengths.len() <= 2, "{lengths:?}");
     }
 
@@ -502,7 +619,11 @@ mod tests {
         for at in [0, 3 << 20, pack.bytes.len() - (64 << 10)] {
             let mut damaged = pack.bytes.clone();
             damaged[at..at + (64 << 10)].fill(0);
-            assert_eq!(mend(&pack.id, &damaged).as_ref(), Some(&pack.bytes), "at {at}");
+            assert_eq!(
+                mend(&pack.id, &damaged).as_ref(),
+                Some(&pack.bytes),
+                "at {at}"
+            );
         }
         assert_eq!(mend(&pack.id, &pack.bytes[..100]), None);
     }

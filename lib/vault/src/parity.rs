@@ -3,11 +3,11 @@
 //! The payload is taken as blocks of 4 KiB, in regions of about 4 MiB. A region with `m` parity blocks has `m` sets: block
 //! `j` belongs to set `j mod m`, and a parity block is the exclusive or of its set. Parity blocks go on counting where
 //! the region's blocks end, so that any run of up to `m` blocks, also one across the end of the payload, damages every set
-//! once at most. Four bytes of each payload block's digest tell which blocks are damaged; the pack's name proves the mending.
+//! once at most. A CRC-32 (as in zlib) of each payload block tells which blocks are damaged; the pack's name proves the mending.
 
 /// Bytes of a block.
 pub const BLOCK: usize = 4096;
-/// Bytes of a digest in the table.
+/// Bytes of a block's CRC-32 in the table.
 const DIGEST: usize = 4;
 /// Blocks that a region has at least, unless the payload has fewer.
 const REGION: usize = 1024;
@@ -52,9 +52,7 @@ impl Layout {
 }
 
 fn digest(block: &[u8]) -> [u8; DIGEST] {
-    let mut digest = [0; DIGEST];
-    digest.copy_from_slice(&blake3::hash(block).as_bytes()[..DIGEST]);
-    digest
+    crc32fast::hash(block).to_le_bytes()
 }
 
 fn xor(into: &mut [u8], block: &[u8]) {
@@ -76,7 +74,10 @@ fn place_of(set: usize, blocks: usize, sets: usize) -> usize {
 /// The parity section of this payload.
 #[must_use]
 pub fn encode(payload: &[u8], percent: u8) -> Vec<u8> {
-    let layout = Layout { payload: payload.len(), percent };
+    let layout = Layout {
+        payload: payload.len(),
+        percent,
+    };
     let mut section = Vec::with_capacity(layout.section());
     if percent == 0 {
         return section;
@@ -104,7 +105,10 @@ fn blocks(payload: &[u8], range: std::ops::Range<usize>) -> impl Iterator<Item =
 ///
 /// The caller proves the outcome by the pack's name: digests of four bytes can miss, and the section itself may be damaged.
 pub fn mend(payload: &mut [u8], section: &[u8], percent: u8) -> usize {
-    let layout = Layout { payload: payload.len(), percent };
+    let layout = Layout {
+        payload: payload.len(),
+        percent,
+    };
     if percent == 0 || section.len() != layout.section() {
         return 0;
     }
@@ -153,9 +157,19 @@ mod tests {
 
     #[test]
     fn two_percent_cost_two_percent() {
-        let layout = Layout { payload: 16 << 20, percent: 2 };
+        let layout = Layout {
+            payload: 16 << 20,
+            percent: 2,
+        };
         assert_eq!(layout.section(), 4 * 20 * BLOCK + 4096 * DIGEST);
-        assert_eq!(Layout { payload: 16 << 20, percent: 0 }.section(), 0);
+        assert_eq!(
+            Layout {
+                payload: 16 << 20,
+                percent: 0
+            }
+            .section(),
+            0
+        );
     }
 
     proptest! {

@@ -30,7 +30,10 @@ pub(crate) fn visit(
             for reference in reader.references(&leaf)? {
                 visit(&reference.id);
                 if reference.list && seen.insert(reference.id) {
-                    reader.list(&reference.id)?.iter().for_each(|(id, _)| visit(id));
+                    reader
+                        .list(&reference.id)?
+                        .iter()
+                        .for_each(|(id, _)| visit(id));
                 }
             }
         }
@@ -39,12 +42,20 @@ pub(crate) fn visit(
 }
 
 /// The packs that a tree is in.
-pub(crate) fn packs(repository: &Repository, writer: &[u8; 16], nodes: &[(Id, Id)]) -> Result<HashSet<Id>> {
+pub(crate) fn packs(
+    repository: &Repository,
+    writer: &[u8; 16],
+    nodes: &[(Id, Id)],
+) -> Result<HashSet<Id>> {
     let reader = Reader::new(repository, *writer, |_| {})?;
     let mut packs = HashSet::new();
     let index = reader.index();
     visit(&reader, nodes, &mut HashSet::new(), &mut |id| {
-        packs.extend(index.find(&id.short()).map(|place| index.packs[place.pack as usize]));
+        packs.extend(
+            index
+                .find(&id.short())
+                .map(|place| index.packs[place.pack as usize]),
+        );
     })?;
     Ok(packs)
 }

@@ -37,7 +37,9 @@ impl std::ops::Deref for Chunk {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.group.chunk(&self.id).expect("a chunk is only made for a group that has it")
+        self.group
+            .chunk(&self.id)
+            .expect("a chunk is only made for a group that has it")
     }
 }
 
@@ -70,7 +72,11 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When no key at hand opens it, or the storage fails.
-    pub fn new(repository: &'a Repository, writer: [u8; 16], report: impl FnMut(Error)) -> Result<Self> {
+    pub fn new(
+        repository: &'a Repository,
+        writer: [u8; 16],
+        report: impl FnMut(Error),
+    ) -> Result<Self> {
         let index_key = repository.index_key(&writer).ok_or(Error::NeedsIdentity)?;
         let index = repository.index(&writer, report)?;
         let id_key = repository.id_key(&writer);
@@ -97,10 +103,17 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When it is nowhere, or nowhere undamaged.
     pub fn chunk(&self, id: &Id) -> Result<Chunk> {
-        let mut failed = Error::Missing { object: format!("chunk {id}") };
+        let mut failed = Error::Missing {
+            object: format!("chunk {id}"),
+        };
         for place in self.index.places(&id.short()) {
             match self.group(place) {
-                Ok(group) if group.chunk(&id.short()).is_some() => return Ok(Chunk { group, id: id.short() }),
+                Ok(group) if group.chunk(&id.short()).is_some() => {
+                    return Ok(Chunk {
+                        group,
+                        id: id.short(),
+                    });
+                }
                 Ok(_) => {}
                 Err(error) => failed = error,
             }
@@ -134,20 +147,30 @@ impl<'a> Reader<'a> {
                 other => (other.to_string(), "it could not be read"),
             })
         });
-        opened.clone().map_err(|(object, why)| Error::Damaged { object, why })
+        opened
+            .clone()
+            .map_err(|(object, why)| Error::Damaged { object, why })
     }
 
     fn open_group(&self, place: Place) -> Result<Arc<OpenGroup>> {
         let pack = self.pack(place.pack)?;
         let name = pack::name(&pack.id);
-        let damaged = |why| Error::Damaged { object: name.clone(), why };
-        let group = pack.groups.get(usize::from(place.group)).ok_or_else(|| damaged("it lacks a group"))?;
+        let damaged = |why| Error::Damaged {
+            object: name.clone(),
+            why,
+        };
+        let group = pack
+            .groups
+            .get(usize::from(place.group))
+            .ok_or_else(|| damaged("it lacks a group"))?;
         let sealed = self
             .repository
             .store
             .get_range(&name, u64::from(group.offset), group.stored as usize)
             .map_err(store_error("read", &name))?;
-        let bytes = group.open(&pack.session, sealed).ok_or_else(|| damaged("a group does not open"))?;
+        let bytes = group
+            .open(&pack.session, sealed)
+            .ok_or_else(|| damaged("a group does not open"))?;
         let mut places = HashMap::with_capacity(group.members.len());
         let mut at = 0;
         for (id, len) in &group.members {
@@ -170,21 +193,31 @@ impl<'a> Reader<'a> {
         let id = self.index.packs[number as usize];
         let (header, groups) = directory(self.repository, &id, &self.index_key)?;
         if header.writer != self.writer {
-            return Err(Error::Damaged { object: pack::name(&id), why: "it is another writer's" });
+            return Err(Error::Damaged {
+                object: pack::name(&id),
+                why: "it is another writer's",
+            });
         }
         let session = {
             let known = lock(&self.sessions).get(&header.session).cloned();
-            known.unwrap_or_else(|| Arc::new(self.repository.session(header.session, &self.index_key)))
+            known.unwrap_or_else(|| {
+                Arc::new(self.repository.session(header.session, &self.index_key))
+            })
         };
         lock(&self.sessions).insert(header.session, session.clone());
-        let pack = Arc::new(OpenPack { id, groups, session });
+        let pack = Arc::new(OpenPack {
+            id,
+            groups,
+            session,
+        });
         lock(&self.packs).insert(number, pack.clone());
         Ok(pack)
     }
 
     /// The chunks that a leaf's items point at, by number.
     pub(crate) fn references(&self, skeleton: &Id) -> Result<Vec<Reference>> {
-        decode_references(&self.chunk(skeleton)?).map_err(Error::damaged(format!("chunk {skeleton}")))
+        decode_references(&self.chunk(skeleton)?)
+            .map_err(Error::damaged(format!("chunk {skeleton}")))
     }
 
     /// The chunks that a list names, with their lengths.
@@ -197,7 +230,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn node(&self, (skeleton, private): &(Id, Id)) -> Result<Node> {
-        Node::decode(&self.chunk(skeleton)?, &self.chunk(private)?).map_err(Error::damaged(format!("chunk {skeleton}")))
+        Node::decode(&self.chunk(skeleton)?, &self.chunk(private)?)
+            .map_err(Error::damaged(format!("chunk {skeleton}")))
     }
 
     pub(crate) fn leaves(&self, skeleton: &Id) -> Result<Vec<(Id, Id)>> {
@@ -206,13 +240,24 @@ impl<'a> Reader<'a> {
 }
 
 /// A pack's header and directory, by two small reads.
-pub(crate) fn directory(repository: &Repository, id: &Id, index_key: &[u8; 32]) -> Result<(Header, Vec<Group>)> {
+pub(crate) fn directory(
+    repository: &Repository,
+    id: &Id,
+    index_key: &[u8; 32],
+) -> Result<(Header, Vec<Group>)> {
     let name = pack::name(id);
-    let range = |at, len| repository.store.get_range(&name, at, len).map_err(store_error("read", &name));
+    let range = |at, len| {
+        repository
+            .store
+            .get_range(&name, at, len)
+            .map_err(store_error("read", &name))
+    };
     let attempt = || -> Result<(Header, Vec<Group>)> {
         let header = Header::decode(&range(0, Header::LEN)?).map_err(Error::damaged(&name))?;
         let (at, len) = header.directory();
-        let groups = header.groups(index_key, &range(at, len)?).map_err(Error::damaged(&name))?;
+        let groups = header
+            .groups(index_key, &range(at, len)?)
+            .map_err(Error::damaged(&name))?;
         Ok((header, groups))
     };
     match attempt() {
@@ -224,4 +269,3 @@ pub(crate) fn directory(repository: &Repository, id: &Id, index_key: &[u8; 32]) 
         done => done,
     }
 }
-

@@ -62,20 +62,29 @@ pub struct Writer {
 
 impl Writer {
     fn new(key: &WriterKey, host: &str) -> Self {
-        let mut writer =
-            Writer { id: hex(&key.id()), public: hex(&key.public()), host: host.to_owned(), signature: String::new() };
+        let mut writer = Writer {
+            id: hex(&key.id()),
+            public: hex(&key.public()),
+            host: host.to_owned(),
+            signature: String::new(),
+        };
         writer.signature = hex(&key.sign(&writer.message()));
         writer
     }
 
     fn message(&self) -> Vec<u8> {
-        format!("ce-vault 1 writer\0{}\0{}\0{}", self.id, self.public, self.host).into_bytes()
+        format!(
+            "ce-vault 1 writer\0{}\0{}\0{}",
+            self.id, self.public, self.host
+        )
+        .into_bytes()
     }
 
     fn decode(name: &str, bytes: &[u8]) -> Result<Self, Malformed> {
         let writer: Writer = frame::unwrap_json(Kind::Writer, bytes)?;
         let public = from_hex(&writer.public).ok_or(Malformed("its public key is none"))?;
-        let signature: [u8; 64] = from_hex(&writer.signature).ok_or(Malformed("its signature is none"))?;
+        let signature: [u8; 64] =
+            from_hex(&writer.signature).ok_or(Malformed("its signature is none"))?;
         if hex(&writer_id(&public)) != writer.id || name != writer.name() {
             return Err(Malformed("it is another writer than its name says"));
         }
@@ -120,7 +129,11 @@ impl Repository {
     ///
     /// # Errors
     /// When something is there already or the storage fails.
-    pub fn init(store: Arc<dyn Store>, recipients: Vec<Recipient>, place: &PathBuf) -> Result<Self> {
+    pub fn init(
+        store: Arc<dyn Store>,
+        recipients: Vec<Recipient>,
+        place: &PathBuf,
+    ) -> Result<Self> {
         let config = Config {
             version: VERSION,
             id: hex(&random::<16>()),
@@ -129,11 +142,18 @@ impl Repository {
             generation: 0,
         };
         let bytes = encode_config(&config, None);
-        let stored = store.put_new(CONFIG, &bytes).map_err(store_error("write", CONFIG))?;
+        let stored = store
+            .put_new(CONFIG, &bytes)
+            .map_err(store_error("write", CONFIG))?;
         if !stored {
-            return Err(Error::Exists { path: place.clone(), recipients: list_of(&config.recipients) });
+            return Err(Error::Exists {
+                path: place.clone(),
+                recipients: list_of(&config.recipients),
+            });
         }
-        store.put(COPY, &bytes).map_err(store_error("write", COPY))?;
+        store
+            .put(COPY, &bytes)
+            .map_err(store_error("write", COPY))?;
         Ok(Self::with_config(store, config, false))
     }
 
@@ -148,7 +168,9 @@ impl Repository {
             Err(first) => match (read_config(store.as_ref(), COPY), first) {
                 (Ok(config), Error::Damaged { .. } | Error::Missing { .. }) => (config, true),
                 (Err(Error::Missing { .. }), Error::Missing { .. }) => {
-                    return Err(Error::NotARepository { path: place.clone() });
+                    return Err(Error::NotARepository {
+                        path: place.clone(),
+                    });
                 }
                 (_, first) => return Err(first),
             },
@@ -160,7 +182,14 @@ impl Repository {
     }
 
     fn with_config(store: Arc<dyn Store>, config: Config, config_damaged: bool) -> Self {
-        Repository { store, config, config_damaged, writer: None, identity: None, known: Mutex::default() }
+        Repository {
+            store,
+            config,
+            config_damaged,
+            writer: None,
+            identity: None,
+            known: Mutex::default(),
+        }
     }
 
     /// Opens with a writer's key too.
@@ -185,12 +214,21 @@ impl Repository {
         if self.config.generation == key.generation && self.config.recipients == key.recipients {
             return Ok(());
         }
-        let bytes = self.store.get(CONFIG).or_else(|_| self.store.get(COPY)).map_err(store_error("read", CONFIG))?;
-        let signed: Signed = frame::unwrap_json(Kind::Config, &bytes).map_err(Error::damaged(CONFIG))?;
+        let bytes = self
+            .store
+            .get(CONFIG)
+            .or_else(|_| self.store.get(COPY))
+            .map_err(store_error("read", CONFIG))?;
+        let signed: Signed =
+            frame::unwrap_json(Kind::Config, &bytes).map_err(Error::damaged(CONFIG))?;
         let signature = from_hex::<64>(&signed.signature);
-        let trusted = signed.signer.zip(signature).is_some_and(|(signer, signature)| {
-            key.recipients.contains(&signer) && signer.verifies(signed.config.as_bytes(), &signature)
-        });
+        let trusted = signed
+            .signer
+            .zip(signature)
+            .is_some_and(|(signer, signature)| {
+                key.recipients.contains(&signer)
+                    && signer.verifies(signed.config.as_bytes(), &signature)
+            });
         if !trusted || self.config.generation <= key.generation {
             return Err(Error::Refused(format!(
                 "the repository's recipients are not those that this machine was told, and none of these signed the \
@@ -216,7 +254,9 @@ impl Repository {
             Role::Maintain => &self.config.maintainers,
         };
         if !entitled.contains(&recipient) {
-            return Err(Error::WrongIdentity { recipients: list_of(&self.config.recipients) });
+            return Err(Error::WrongIdentity {
+                recipients: list_of(&self.config.recipients),
+            });
         }
         self.identity = Some(identity);
         Ok(self)
@@ -233,19 +273,35 @@ impl Repository {
         let id = key.id();
         let mut secret = Zeroizing::new(key.id_key().to_vec());
         secret.extend_from_slice(&*key.index_key());
-        self.put_key(&KeyObject::seal(KeyKind::Writer, &id, &id, &secret, &key.recipients))?;
+        self.put_key(&KeyObject::seal(
+            KeyKind::Writer,
+            &id,
+            &id,
+            &secret,
+            &key.recipients,
+        ))?;
         if !key.maintainers.is_empty() {
-            self.put_key(&KeyObject::seal(KeyKind::Index, &id, &id, &*key.index_key(), &key.maintainers))?;
+            self.put_key(&KeyObject::seal(
+                KeyKind::Index,
+                &id,
+                &id,
+                &*key.index_key(),
+                &key.maintainers,
+            ))?;
         }
         let writer = Writer::new(&key, host);
         let name = writer.name();
-        self.store.put(&name, &frame::wrap_json(Kind::Writer, &writer)).map_err(store_error("write", &name))?;
+        self.store
+            .put(&name, &frame::wrap_json(Kind::Writer, &writer))
+            .map_err(store_error("write", &name))?;
         Ok(key)
     }
 
     pub(crate) fn put_key(&self, object: &KeyObject) -> Result<()> {
         let name = object.name();
-        self.store.put(&name, &object.encode()).map_err(store_error("write", &name))
+        self.store
+            .put(&name, &object.encode())
+            .map_err(store_error("write", &name))
     }
 
     /// This machine's key for it.
@@ -253,13 +309,17 @@ impl Repository {
     /// # Errors
     /// When there is none.
     pub fn writer(&self) -> Result<&WriterKey> {
-        self.writer.as_ref().ok_or_else(|| Error::NoWriterKey { repository: self.config.id.clone() })
+        self.writer.as_ref().ok_or_else(|| Error::NoWriterKey {
+            repository: self.config.id.clone(),
+        })
     }
 
     /// Whether the organisation's key is at hand.
     #[must_use]
     pub fn reads_content(&self) -> bool {
-        self.identity.as_ref().is_some_and(|identity| identity.recipient().role == Role::Organisation)
+        self.identity
+            .as_ref()
+            .is_some_and(|identity| identity.recipient().role == Role::Organisation)
     }
 
     pub(crate) fn identity(&self) -> Option<&Identity> {
@@ -284,7 +344,9 @@ impl Repository {
             return Some(own.index_key());
         }
         match self.identity.as_ref()?.recipient().role {
-            Role::Organisation => key_at(&self.secret(&format!("keys/{}-writer", hex(writer)))?, 32),
+            Role::Organisation => {
+                key_at(&self.secret(&format!("keys/{}-writer", hex(writer)))?, 32)
+            }
             Role::Maintain => key_at(&self.secret(&format!("keys/{}-index", hex(writer)))?, 0),
         }
     }
@@ -302,8 +364,13 @@ impl Repository {
 
     /// A session's keys; without the organisation's key they open skeletons only.
     pub(crate) fn session(&self, id: [u8; 16], index_key: &[u8; 32]) -> Session {
-        let private = self.reads_content().then(|| self.secret(&format!("keys/{}", hex(&id)))).flatten();
-        let private = private.and_then(|secret| key_at(&secret, 0)).unwrap_or_else(|| Key::new(random()));
+        let private = self
+            .reads_content()
+            .then(|| self.secret(&format!("keys/{}", hex(&id))))
+            .flatten();
+        let private = private
+            .and_then(|secret| key_at(&secret, 0))
+            .unwrap_or_else(|| Key::new(random()));
         Session::new(id, private, index_key)
     }
 
@@ -313,7 +380,11 @@ impl Repository {
         if let Some(secret) = known().get(name) {
             return secret.clone();
         }
-        let object = self.store.get(name).ok().and_then(|bytes| KeyObject::decode(name, &bytes).ok());
+        let object = self
+            .store
+            .get(name)
+            .ok()
+            .and_then(|bytes| KeyObject::decode(name, &bytes).ok());
         let secret = object.and_then(|object| object.open(identity));
         known().insert(name.to_owned(), secret.clone());
         secret
@@ -336,11 +407,16 @@ impl Repository {
         let read = |listed: Listed| match self.get(&listed.name) {
             Err(Error::Missing { .. }) => None,
             bytes => Some(bytes.and_then(|bytes| {
-                let snapshot = Snapshot::decode(&listed.name, &bytes).map_err(Error::damaged(&listed.name))?;
+                let snapshot =
+                    Snapshot::decode(&listed.name, &bytes).map_err(Error::damaged(&listed.name))?;
                 Ok((snapshot, listed.received))
             })),
         };
-        Ok(self.list("snapshots")?.into_iter().filter_map(read).collect())
+        Ok(self
+            .list("snapshots")?
+            .into_iter()
+            .filter_map(read)
+            .collect())
     }
 
     /// What a snapshot says of itself.
@@ -348,7 +424,9 @@ impl Repository {
     /// # Errors
     /// When no key at hand opens it, or it is damaged.
     pub fn head(&self, snapshot: &Snapshot) -> Result<Head> {
-        let key = self.index_key(&snapshot.writer).ok_or(Error::NeedsIdentity)?;
+        let key = self
+            .index_key(&snapshot.writer)
+            .ok_or(Error::NeedsIdentity)?;
         snapshot.head(&key).map_err(Error::damaged(snapshot.name()))
     }
 
@@ -364,32 +442,49 @@ impl Repository {
             let wanted = rest.strip_prefix(':').unwrap_or(rest);
             let fits = |snapshot: &Snapshot| {
                 wanted.is_empty()
-                    || self.head(snapshot).is_ok_and(|head| match wanted.split_once('=') {
-                        Some((key, value)) => head.tags.get(key).is_some_and(|own| own == value),
-                        None => head.host == wanted || head.tags.contains_key(wanted),
-                    })
+                    || self
+                        .head(snapshot)
+                        .is_ok_and(|head| match wanted.split_once('=') {
+                            Some((key, value)) => {
+                                head.tags.get(key).is_some_and(|own| own == value)
+                            }
+                            None => head.host == wanted || head.tags.contains_key(wanted),
+                        })
             };
             let latest = all.filter(|(snapshot, _)| fits(snapshot));
             let latest = latest.max_by_key(|(snapshot, received)| (*received, snapshot.sequence));
-            return latest.map(|(snapshot, _)| snapshot).ok_or_else(|| Error::NoSnapshot(word.to_owned()));
+            return latest
+                .map(|(snapshot, _)| snapshot)
+                .ok_or_else(|| Error::NoSnapshot(word.to_owned()));
         }
         let mut fits: Vec<Snapshot> = all
             .map(|(snapshot, _)| snapshot)
-            .filter(|snapshot| !word.is_empty() && snapshot.id.to_string().starts_with(&word.to_lowercase()))
+            .filter(|snapshot| {
+                !word.is_empty() && snapshot.id.to_string().starts_with(&word.to_lowercase())
+            })
             .collect();
         match (fits.len(), fits.pop()) {
             (1, Some(snapshot)) => Ok(snapshot),
             (0, _) => Err(Error::NoSnapshot(word.to_owned())),
-            (count, _) => Err(Error::Ambiguous { prefix: word.to_owned(), count }),
+            (count, _) => Err(Error::Ambiguous {
+                prefix: word.to_owned(),
+                count,
+            }),
         }
     }
 
     /// A writer's newest snapshot.
     pub(crate) fn newest(&self, writer: &[u8; 16]) -> Result<Option<Snapshot>> {
         let names = self.list(&format!("snapshots/{}", hex(writer)))?;
-        let newest = names.iter().rev().find(|listed| snapshot::parse_name(&listed.name).is_some());
+        let newest = names
+            .iter()
+            .rev()
+            .find(|listed| snapshot::parse_name(&listed.name).is_some());
         newest
-            .map(|listed| Snapshot::decode(&listed.name, &self.get(&listed.name)?).map_err(Error::damaged(&listed.name)))
+            .map(|listed| {
+                Snapshot::decode(&listed.name, &self.get(&listed.name)?)
+                    .map_err(Error::damaged(&listed.name))
+            })
             .transpose()
     }
 
@@ -421,21 +516,40 @@ impl Repository {
     ///
     /// # Errors
     /// When the identity does not open a key, which then keeps its recipients, or the storage fails.
-    pub fn rekey(&mut self, recipients: Vec<Recipient>, maintainers: Vec<Recipient>) -> Result<usize> {
-        let identity = self.identity.as_ref().filter(|_| self.reads_content()).ok_or(Error::NeedsIdentity)?;
-        let config = Config { recipients, maintainers, generation: self.config.generation + 1, ..self.config.clone() };
+    pub fn rekey(
+        &mut self,
+        recipients: Vec<Recipient>,
+        maintainers: Vec<Recipient>,
+    ) -> Result<usize> {
+        let identity = self
+            .identity
+            .as_ref()
+            .filter(|_| self.reads_content())
+            .ok_or(Error::NeedsIdentity)?;
+        let config = Config {
+            recipients,
+            maintainers,
+            generation: self.config.generation + 1,
+            ..self.config.clone()
+        };
         let bytes = encode_config(&config, Some(identity));
-        self.store.put(COPY, &bytes).map_err(store_error("write", COPY))?;
-        self.store.put(CONFIG, &bytes).map_err(store_error("write", CONFIG))?;
+        self.store
+            .put(COPY, &bytes)
+            .map_err(store_error("write", COPY))?;
+        self.store
+            .put(CONFIG, &bytes)
+            .map_err(store_error("write", CONFIG))?;
         self.config = config;
         let mut resealed = 0;
         for listed in self.list("keys")? {
-            let mut object =
-                KeyObject::decode(&listed.name, &self.get(&listed.name)?).map_err(Error::damaged(&listed.name))?;
+            let mut object = KeyObject::decode(&listed.name, &self.get(&listed.name)?)
+                .map_err(Error::damaged(&listed.name))?;
             if object.kind == KeyKind::Index {
                 continue;
             }
-            let secret = object.open(identity).ok_or_else(|| Error::WrongIdentity { recipients: listed.name.clone() })?;
+            let secret = object.open(identity).ok_or_else(|| Error::WrongIdentity {
+                recipients: listed.name.clone(),
+            })?;
             object.reseal(&secret, &self.config.recipients);
             self.put_key(&object)?;
             resealed += 1;
@@ -450,11 +564,20 @@ impl Repository {
     fn reseal_index(&self, writer: &KeyObject, secret: &[u8]) -> Result<()> {
         let name = format!("keys/{}-index", writer.writer);
         if self.config.maintainers.is_empty() {
-            return self.store.delete(&name).map_err(store_error("delete", &name));
+            return self
+                .store
+                .delete(&name)
+                .map_err(store_error("delete", &name));
         }
         let id = from_hex(&writer.writer).unwrap_or_default();
         let index_key = secret.get(32..64).unwrap_or_default();
-        self.put_key(&KeyObject::seal(KeyKind::Index, &id, &id, index_key, &self.config.maintainers))
+        self.put_key(&KeyObject::seal(
+            KeyKind::Index,
+            &id,
+            &id,
+            index_key,
+            &self.config.maintainers,
+        ))
     }
 
     /// Writes both copies of the config anew, from the one that could be read.
@@ -462,37 +585,70 @@ impl Repository {
     /// # Errors
     /// When the storage fails.
     pub fn restore_config(&self) -> Result<()> {
-        let bytes = if self.config_damaged { self.get(COPY)? } else { self.get(CONFIG)? };
-        self.store.put(CONFIG, &bytes).map_err(store_error("write", CONFIG))?;
-        self.store.put(COPY, &bytes).map_err(store_error("write", COPY))
+        let bytes = if self.config_damaged {
+            self.get(COPY)?
+        } else {
+            self.get(CONFIG)?
+        };
+        self.store
+            .put(CONFIG, &bytes)
+            .map_err(store_error("write", CONFIG))?;
+        self.store
+            .put(COPY, &bytes)
+            .map_err(store_error("write", COPY))
     }
 }
 
 fn encode_config(config: &Config, signer: Option<&Identity>) -> Vec<u8> {
     let text = serde_json::to_string(config).expect("these types have string keys only");
-    let signature = signer.map(|signer| hex(&signer.sign(text.as_bytes()))).unwrap_or_default();
-    frame::wrap_json(Kind::Config, &Signed { config: text, signer: signer.map(Identity::recipient), signature })
+    let signature = signer
+        .map(|signer| hex(&signer.sign(text.as_bytes())))
+        .unwrap_or_default();
+    frame::wrap_json(
+        Kind::Config,
+        &Signed {
+            config: text,
+            signer: signer.map(Identity::recipient),
+            signature,
+        },
+    )
 }
 
 fn read_config(store: &dyn Store, name: &str) -> Result<Config> {
     let bytes = store.get(name).map_err(store_error("read", name))?;
     let signed: Signed = frame::unwrap_json(Kind::Config, &bytes).map_err(Error::damaged(name))?;
-    serde_json::from_str(&signed.config)
-        .map_err(|_| Error::Damaged { object: name.to_owned(), why: "its JSON is not as the format says" })
+    serde_json::from_str(&signed.config).map_err(|_| Error::Damaged {
+        object: name.to_owned(),
+        why: "its JSON is not as the format says",
+    })
 }
 
 fn key_at(secret: &[u8], at: usize) -> Option<Key> {
-    secret.get(at..at + 32).and_then(|bytes| bytes.try_into().ok()).map(Zeroizing::new)
+    secret
+        .get(at..at + 32)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(Zeroizing::new)
 }
 
 fn list_of(recipients: &[Recipient]) -> String {
-    recipients.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    recipients
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
-pub(crate) fn store_error(action: &'static str, object: &str) -> impl FnOnce(std::io::Error) -> Error {
+pub(crate) fn store_error(
+    action: &'static str,
+    object: &str,
+) -> impl FnOnce(std::io::Error) -> Error {
     let object = object.to_owned();
     move |source| match source.kind() {
         std::io::ErrorKind::NotFound => Error::Missing { object },
-        _ => Error::Store { action, object, source },
+        _ => Error::Store {
+            action,
+            object,
+            source,
+        },
     }
 }

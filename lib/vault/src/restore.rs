@@ -69,22 +69,40 @@ enum Task {
 ///
 /// # Errors
 /// When nothing could be begun, or the snapshot cannot be read at all.
-pub fn restore(repository: &Repository, snapshot: &Snapshot, options: &Options<'_>) -> Result<Vec<Omission>> {
+pub fn restore(
+    repository: &Repository,
+    snapshot: &Snapshot,
+    options: &Options<'_>,
+) -> Result<Vec<Omission>> {
     if !repository.reads_content() {
         return Err(Error::NeedsIdentity);
     }
     let omissions = Mutex::new(Vec::new());
     let omit = |path: &[u8], why: String| {
         let path = format!("/{}", String::from_utf8_lossy(path));
-        omissions.lock().unwrap_or_else(PoisonError::into_inner).push(Omission { path, why });
+        omissions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Omission { path, why });
     };
-    let reader = Reader::new(repository, snapshot.writer, |error| omit(b"", error.to_string()))?;
-    let index_key = repository.index_key(&snapshot.writer).ok_or(Error::NeedsIdentity)?;
-    let head = snapshot.head(&index_key).map_err(Error::damaged(snapshot.name()))?;
+    let reader = Reader::new(repository, snapshot.writer, |error| {
+        omit(b"", error.to_string())
+    })?;
+    let index_key = repository
+        .index_key(&snapshot.writer)
+        .ok_or(Error::NeedsIdentity)?;
+    let head = snapshot
+        .head(&index_key)
+        .map_err(Error::damaged(snapshot.name()))?;
     let folders = Folders::open(options.to, options.existing, options.dry_run)?;
-    let run = Run { reader: &reader, options, omit: &omit };
+    let run = Run {
+        reader: &reader,
+        options,
+        omit: &omit,
+    };
     let late = std::thread::scope(|scope| {
-        let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8));
+        let workers =
+            std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8));
         let (tasks, queue) = sync_channel::<Task>(workers * 2);
         let queue = std::sync::Arc::new(Mutex::new(queue));
         for _ in 0..workers {
@@ -97,7 +115,9 @@ pub fn restore(repository: &Repository, snapshot: &Snapshot, options: &Options<'
     if options.stop.load(Ordering::Relaxed) {
         return Err(Error::Interrupted);
     }
-    Ok(omissions.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok(omissions
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner))
 }
 
 /// What must wait until all files are there.
@@ -141,7 +161,12 @@ impl Run<'_> {
                 if !self.may_hold(first, next) {
                     continue;
                 }
-                let read = || Ok((self.reader.references(skeleton)?, self.reader.items(private)?));
+                let read = || {
+                    Ok((
+                        self.reader.references(skeleton)?,
+                        self.reader.items(private)?,
+                    ))
+                };
                 let (references, items) = match read() {
                     Ok(leaf) => leaf,
                     Err::<_, Error>(error) => {
@@ -195,7 +220,11 @@ impl Run<'_> {
         if !batch.is_empty() {
             let _ = tasks.send(Task::Items(batch));
         }
-        Ok(Late { folders, links, metadata })
+        Ok(Late {
+            folders,
+            links,
+            metadata,
+        })
     }
 
     /// Whether a leaf that begins with `first` and ends before `next` may have a wanted path.
@@ -204,23 +233,40 @@ impl Run<'_> {
         let paths = self.options.paths;
         paths.is_empty()
             || paths.iter().any(|path| {
-                let before_end = next.is_none_or(|next| compare(path, next).is_le() || is_below(next, path));
+                let before_end =
+                    next.is_none_or(|next| compare(path, next).is_le() || is_below(next, path));
                 // Folders on the way to a wanted path may be in any earlier leaf: they are made as they are needed.
                 before_end && (compare(first, path).is_le() || is_below(first, path))
             })
     }
 
     fn wants(&self, path: &[u8]) -> bool {
-        self.options.paths.is_empty() || self.options.paths.iter().any(|wanted| path == wanted || is_below(path, wanted))
+        self.options.paths.is_empty()
+            || self
+                .options
+                .paths
+                .iter()
+                .any(|wanted| path == wanted || is_below(path, wanted))
     }
 
     /// Whether an item is a folder on the way to a wanted path.
     fn leads(&self, item: &Item) -> bool {
-        item.kind == Kind::Folder && self.options.paths.iter().any(|wanted| is_below(wanted, &item.path))
+        item.kind == Kind::Folder
+            && self
+                .options
+                .paths
+                .iter()
+                .any(|wanted| is_below(wanted, &item.path))
     }
 
     /// Hands a large file out in parts.
-    fn split(&self, place: Place, item: Item, references: &std::sync::Arc<Vec<Reference>>, tasks: &SyncSender<Task>) {
+    fn split(
+        &self,
+        place: Place,
+        item: Item,
+        references: &std::sync::Arc<Vec<Reference>>,
+        tasks: &SyncSender<Task>,
+    ) {
         let path = item.path.clone();
         let extents = match self.flat(&item, references) {
             Ok(extents) => extents,
@@ -237,7 +283,10 @@ impl Run<'_> {
     }
 
     fn count_unchanged(&self) {
-        self.options.progress.unchanged.fetch_add(1, Ordering::Relaxed);
+        self.options
+            .progress
+            .unchanged
+            .fetch_add(1, Ordering::Relaxed);
         self.options.progress.files.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -280,21 +329,28 @@ impl Run<'_> {
         };
         if self.options.dry_run {
             progress.files.fetch_add(1, Ordering::Relaxed);
-            progress.bytes.fetch_add(extents.iter().map(Extent::len).sum(), Ordering::Relaxed);
+            progress
+                .bytes
+                .fetch_add(extents.iter().map(Extent::len).sum(), Ordering::Relaxed);
             return;
         }
-        let done = self.flat(item, references).map_err(|error| error.to_string()).and_then(|parts| {
-            match Target::create(place, item, self.options.existing).map_err(|error| error.to_string())? {
-                None => {
-                    self.count_unchanged();
-                    Ok(())
+        let done = self
+            .flat(item, references)
+            .map_err(|error| error.to_string())
+            .and_then(|parts| {
+                match Target::create(place, item, self.options.existing)
+                    .map_err(|error| error.to_string())?
+                {
+                    None => {
+                        self.count_unchanged();
+                        Ok(())
+                    }
+                    Some(target) => {
+                        target.write(self.reader, &parts, self.options)?;
+                        target.finish(item).map_err(|error| error.to_string())
+                    }
                 }
-                Some(target) => {
-                    target.write(self.reader, &parts, self.options)?;
-                    target.finish(item).map_err(|error| error.to_string())
-                }
-            }
-        });
+            });
         match done {
             Ok(()) => {
                 progress.files.fetch_add(1, Ordering::Relaxed);
@@ -326,5 +382,8 @@ impl Run<'_> {
 
 /// Whether a path is below a folder.
 fn is_below(path: &[u8], folder: &[u8]) -> bool {
-    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.first() == Some(&b'/'))
+    folder.is_empty()
+        || path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.first() == Some(&b'/'))
 }

@@ -47,7 +47,9 @@ impl Aead for Ring {
 
     fn open<'a>(&self, nonce: [u8; 12], aad: &[u8], bytes: &'a mut [u8]) -> Option<&'a mut [u8]> {
         let nonce = ring::aead::Nonce::assume_unique_for_key(nonce);
-        self.0.open_in_place(nonce, ring::aead::Aad::from(aad), bytes).ok()
+        self.0
+            .open_in_place(nonce, ring::aead::Aad::from(aad), bytes)
+            .ok()
     }
 }
 
@@ -75,7 +77,9 @@ impl Aead for Portable {
         use chacha20poly1305::aead::AeadInOut;
         let (text, tag) = bytes.split_at_mut_checked(bytes.len().checked_sub(TAG)?)?;
         let tag = <[u8; TAG]>::try_from(&*tag).ok()?;
-        self.0.decrypt_inout_detached(&nonce.into(), aad, (&mut *text).into(), &tag.into()).ok()?;
+        self.0
+            .decrypt_inout_detached(&nonce.into(), aad, (&mut *text).into(), &tag.into())
+            .ok()?;
         Some(text)
     }
 }
@@ -85,7 +89,9 @@ impl Aead for Portable {
 pub fn random<const N: usize>() -> [u8; N] {
     use ring::rand::{SecureRandom, SystemRandom};
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).expect("the kernel has getrandom");
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the kernel has getrandom");
     bytes
 }
 
@@ -117,7 +123,9 @@ pub fn seal_box(key: &[u8; 32], context: &str, plain: &[u8]) -> Vec<u8> {
 pub fn open_box(key: &[u8; 32], context: &str, sealed: &[u8]) -> Option<Vec<u8>> {
     let (salt, text) = sealed.split_at_checked(SALT)?;
     let mut text = text.to_vec();
-    let len = Fast::new(&derive(key, salt)).open([0; 12], context.as_bytes(), &mut text)?.len();
+    let len = Fast::new(&derive(key, salt))
+        .open([0; 12], context.as_bytes(), &mut text)?
+        .len();
     text.truncate(len);
     Some(text)
 }
@@ -145,14 +153,20 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[3] ^= 1;
             assert!(aead.open(nonce, &aad, &mut damaged).is_none());
-            assert_eq!(aead.open(nonce, &aad, &mut bytes).as_deref(), Some(&text[..]));
+            assert_eq!(
+                aead.open(nonce, &aad, &mut bytes).as_deref(),
+                Some(&text[..])
+            );
         }
     }
 
     #[test]
     fn a_box_opens_with_its_key_and_context_alone() {
         let sealed = seal_box(&[1; 32], "index", b"hello");
-        assert_eq!(open_box(&[1; 32], "index", &sealed).as_deref(), Some(&b"hello"[..]));
+        assert_eq!(
+            open_box(&[1; 32], "index", &sealed).as_deref(),
+            Some(&b"hello"[..])
+        );
         assert_eq!(open_box(&[2; 32], "index", &sealed), None);
         assert_eq!(open_box(&[1; 32], "pack", &sealed), None);
         assert_eq!(open_box(&[1; 32], "index", &sealed[..20]), None);

@@ -149,7 +149,8 @@ impl Snapshot {
     /// # Errors
     /// Says why it cannot be read.
     pub fn head(&self, index_key: &[u8; 32]) -> Result<Head, Malformed> {
-        let plain = open_box(index_key, CONTEXT, &self.sealed).ok_or(Malformed("it does not open"))?;
+        let plain =
+            open_box(index_key, CONTEXT, &self.sealed).ok_or(Malformed("it does not open"))?;
         serde_json::from_slice(&plain).map_err(|_| Malformed("its JSON is not as the format says"))
     }
 
@@ -174,7 +175,11 @@ mod tests {
             tags: BTreeMap::from([("client".into(), "acme".into())]),
             nodes: vec![(Id::of(b"skeleton"), Id::of(b"private"))],
             errors: None,
-            figures: Figures { complete: true, files: 3, ..Figures::default() },
+            figures: Figures {
+                complete: true,
+                files: 3,
+                ..Figures::default()
+            },
         }
     }
 
@@ -183,7 +188,10 @@ mod tests {
         let key = WriterKey::generate("r".into(), Vec::new());
         let bytes = encode(&head(), 1, &key);
         let read = Snapshot::decode(&name(&key.id(), 1), &bytes).expect("as written");
-        assert_eq!((read.sequence, read.head(&key.index_key())), (1, Ok(head())));
+        assert_eq!(
+            (read.sequence, read.head(&key.index_key())),
+            (1, Ok(head()))
+        );
         assert!(read.is_signed_by(&key.public()));
         let other = WriterKey::generate("r".into(), Vec::new());
         assert!(!read.is_signed_by(&other.public()));

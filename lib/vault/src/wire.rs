@@ -43,7 +43,10 @@ impl<'a> Cursor<'a> {
     }
 
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(Malformed("it ends early"))?;
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(Malformed("it ends early"))?;
         self.rest = rest;
         Ok(taken)
     }
@@ -107,7 +110,11 @@ impl<'a> Cursor<'a> {
 
     /// Nothing may follow.
     pub fn end(&self) -> Result<(), Malformed> {
-        if self.is_empty() { Ok(()) } else { Err(Malformed("it goes on after its end")) }
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed("it goes on after its end"))
+        }
     }
 }
 

@@ -59,9 +59,13 @@ impl Explain for Fault {
         match self {
             Fault::Usage(..) => Cause::CONFIG,
             Fault::Vault(error) => match error {
-                Error::Damaged { .. } | Error::Missing { .. } | Error::Source { .. } => Cause::CONTENT,
+                Error::Damaged { .. } | Error::Missing { .. } | Error::Source { .. } => {
+                    Cause::CONTENT
+                }
                 Error::Io { .. } | Error::Store { .. } | Error::Interrupted => Cause::SYSTEM,
-                Error::WrongIdentity { .. } | Error::WrongPassphrase { .. } | Error::NeedsIdentity => Cause::AUTH,
+                Error::WrongIdentity { .. }
+                | Error::WrongPassphrase { .. }
+                | Error::NeedsIdentity => Cause::AUTH,
                 _ => Cause::CONFIG,
             },
             Fault::File(error) => error.cause(),

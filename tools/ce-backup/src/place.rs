@@ -31,7 +31,9 @@ impl Place {
     /// The repository and the other words, where the first word names it unless a flag does.
     pub fn split(&self, words: &[PathBuf]) -> Result<(PathBuf, Vec<PathBuf>), Fault> {
         match (&self.repo, words.split_first()) {
-            (Some(_), Some((first, rest))) if is_repository(first) => Ok((first.clone(), rest.to_vec())),
+            (Some(_), Some((first, rest))) if is_repository(first) => {
+                Ok((first.clone(), rest.to_vec()))
+            }
             (Some(repo), _) => Ok((repo.clone(), words.to_vec())),
             (None, Some((first, rest))) => Ok((first.clone(), rest.to_vec())),
             (None, None) => Err(Fault::with_hint(
@@ -42,7 +44,11 @@ impl Place {
     }
 
     /// The repository and one more word.
-    pub fn split_one(&self, words: &[PathBuf], what: &str) -> Result<(PathBuf, String, Vec<PathBuf>), Fault> {
+    pub fn split_one(
+        &self,
+        words: &[PathBuf],
+        what: &str,
+    ) -> Result<(PathBuf, String, Vec<PathBuf>), Fault> {
         let (repo, rest) = self.split(words)?;
         match rest.split_first() {
             Some((one, rest)) => Ok((repo, one.display().to_string(), rest.to_vec())),
@@ -81,7 +87,11 @@ impl Place {
 pub(crate) fn read_identity(path: &Path, passphrase_file: Option<&str>) -> Result<Identity, Fault> {
     let text = Secret::load(&path.display().to_string())?;
     let passphrase = passphrase(passphrase_file, path)?;
-    Ok(Identity::unwrap(text.expose(), passphrase.expose().as_bytes(), path)?)
+    Ok(Identity::unwrap(
+        text.expose(),
+        passphrase.expose().as_bytes(),
+        path,
+    )?)
 }
 
 /// The passphrase of a key: from where the flag says, else asked for on a terminal.
@@ -102,7 +112,10 @@ fn is_repository(path: &Path) -> bool {
 
 /// Where this machine's key for a repository is.
 pub(crate) fn writer_path(repository: &str) -> PathBuf {
-    Dirs::from_env().state.join("backup").join(format!("{repository}.key"))
+    Dirs::from_env()
+        .state
+        .join("backup")
+        .join(format!("{repository}.key"))
 }
 
 /// Where what can be made again is.

@@ -17,7 +17,11 @@ pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 /// From now on a signal asks to end instead of ending.
 pub(crate) fn heed_signals() {
     ce_cli::outlive_signals();
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+    for signal in [
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGHUP,
+    ] {
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 3, stopping());
         let _ = signal_hook::flag::register(signal, stopping());
     }
@@ -25,7 +29,9 @@ pub(crate) fn heed_signals() {
 
 fn stopping() -> std::sync::Arc<AtomicBool> {
     static SHARED: std::sync::OnceLock<std::sync::Arc<AtomicBool>> = std::sync::OnceLock::new();
-    SHARED.get_or_init(|| std::sync::Arc::new(AtomicBool::new(false))).clone()
+    SHARED
+        .get_or_init(|| std::sync::Arc::new(AtomicBool::new(false)))
+        .clone()
 }
 
 /// How far something is.
@@ -74,7 +80,10 @@ pub(crate) fn show(total: Option<u64>, read: impl Fn() -> Reading + Send + 'stat
         }
         bar.finish_and_clear();
     });
-    Shown { end: Some(end), thread: Some(thread) }
+    Shown {
+        end: Some(end),
+        thread: Some(thread),
+    }
 }
 
 impl Drop for Shown {
@@ -89,8 +98,17 @@ impl Drop for Shown {
 /// Asks for a passphrase, without showing it.
 pub(crate) fn ask_passphrase(question: &str) -> Result<Secret, Fault> {
     use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-    let no_terminal = || Fault::with_hint("there is no passphrase and no terminal to ask on", "give --passphrase-file");
-    let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").map_err(|_| no_terminal())?;
+    let no_terminal = || {
+        Fault::with_hint(
+            "there is no passphrase and no terminal to ask on",
+            "give --passphrase-file",
+        )
+    };
+    let terminal = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/tty")
+        .map_err(|_| no_terminal())?;
     let before = tcgetattr(&terminal).map_err(|_| no_terminal())?;
     let mut silent = before.clone();
     silent.local_modes.remove(LocalModes::ECHO);

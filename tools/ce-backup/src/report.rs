@@ -11,7 +11,11 @@ use crate::TOOL;
 use crate::fault::Fault;
 
 /// Runs a command and says how it went: records on stdout, a failure in words on stderr too.
-pub(crate) fn run(check: &str, common: &Common, act: impl FnOnce() -> Result<Vec<Finding>, Fault>) -> ExitCode {
+pub(crate) fn run(
+    check: &str,
+    common: &Common,
+    act: impl FnOnce() -> Result<Vec<Finding>, Fault>,
+) -> ExitCode {
     let time = jiff::Timestamp::now();
     let started = Instant::now();
     let (findings, failed) = match act() {
@@ -35,7 +39,11 @@ pub(crate) fn run(check: &str, common: &Common, act: impl FnOnce() -> Result<Vec
         })
     };
     let records: Vec<Record> = findings.into_iter().map(stamp).collect();
-    let state = records.iter().map(|record| record.state).max().unwrap_or(State::Ok);
+    let state = records
+        .iter()
+        .map(|record| record.state)
+        .max()
+        .unwrap_or(State::Ok);
     // On a terminal the sentence on stderr says it already.
     let told = failed.is_some() && ce_cli::format_or_default(common) == Format::Text;
     if !told && let Err(error) = ce_cli::emit(common, &records) {

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use crate::error::Malformed;
 use crate::id::Id;
-use crate::tree::{Extent, Reference, decode_extents, decode_references, encode_extents, encode_references};
+use crate::tree::{
+    Extent, Reference, decode_extents, decode_references, encode_extents, encode_references,
+};
 use crate::wire::{Cursor, put_bytes, put_varint};
 
 const MAGIC: &[u8; 8] = b"CECACHE1";
@@ -69,21 +71,48 @@ impl CacheReader {
         if cursor.take(8).ok()? != MAGIC {
             return None;
         }
-        let head = read_at(&file, table_at, usize::try_from(len.checked_sub(FOOTER + table_at)?).ok()?)?;
+        let head = read_at(
+            &file,
+            table_at,
+            usize::try_from(len.checked_sub(FOOTER + table_at)?).ok()?,
+        )?;
         if blake3::hash(&head).as_bytes()[..8] != digest {
             return None;
         }
         let mut cursor = Cursor::new(&head);
-        let shards = (0..cursor.count(32).ok()?).map(|_| cursor.array().map(Id)).collect::<Result<_, _>>().ok()?;
-        let offsets: Vec<u64> = (0..cursor.count(8).ok()?).map(|_| cursor.u64()).collect::<Result<_, _>>().ok()?;
+        let shards = (0..cursor.count(32).ok()?)
+            .map(|_| cursor.array().map(Id))
+            .collect::<Result<_, _>>()
+            .ok()?;
+        let offsets: Vec<u64> = (0..cursor.count(8).ok()?)
+            .map(|_| cursor.u64())
+            .collect::<Result<_, _>>()
+            .ok()?;
         let table_at = table_at + (head.len() - cursor.rest_len()) as u64;
-        Some(CacheReader { file, shards, offsets, table_at, table: None, leaf: 0, loaded: None, at: 0 })
+        Some(CacheReader {
+            file,
+            shards,
+            offsets,
+            table_at,
+            table: None,
+            leaf: 0,
+            loaded: None,
+            at: 0,
+        })
     }
 
     /// The item of this path, if the last run had it.
     pub fn find(&mut self, path: PathKey) -> Option<Hit> {
-        if self.loaded.as_ref().is_none_or(|leaf| self.at >= leaf.items.len()) {
-            let next = if self.loaded.is_some() { self.leaf + 1 } else { 0 };
+        if self
+            .loaded
+            .as_ref()
+            .is_none_or(|leaf| self.at >= leaf.items.len())
+        {
+            let next = if self.loaded.is_some() {
+                self.leaf + 1
+            } else {
+                0
+            };
             self.load(next);
         }
         if let Some(hit) = self.expect(path) {
@@ -93,7 +122,12 @@ impl CacheReader {
         if self.loaded.is_none() || leaf != self.leaf {
             self.load(leaf);
         }
-        let at = self.loaded.as_ref()?.items.iter().position(|item| item.path == path)?;
+        let at = self
+            .loaded
+            .as_ref()?
+            .items
+            .iter()
+            .position(|item| item.path == path)?;
         self.at = at;
         self.expect(path)
     }
@@ -109,8 +143,13 @@ impl CacheReader {
 
     fn look_up(&mut self, path: PathKey) -> Option<u32> {
         let table = self.table.get_or_insert_with(|| {
-            let len = self.file.metadata().map_or(0, |metadata| metadata.len()).saturating_sub(FOOTER + self.table_at);
-            let bytes = read_at(&self.file, self.table_at, usize::try_from(len).unwrap_or(0)).unwrap_or_default();
+            let len = self
+                .file
+                .metadata()
+                .map_or(0, |metadata| metadata.len())
+                .saturating_sub(FOOTER + self.table_at);
+            let bytes = read_at(&self.file, self.table_at, usize::try_from(len).unwrap_or(0))
+                .unwrap_or_default();
             let entry = |bytes: &[u8]| {
                 let mut cursor = Cursor::new(bytes);
                 Some((cursor.u64().ok()?, cursor.u32().ok()?))
@@ -154,7 +193,9 @@ fn decode(record: &[u8]) -> Result<CachedLeaf, Malformed> {
             let (path, stamp) = (cursor.u64()?, cursor.array()?);
             let extents = decode_extents(&mut cursor)?;
             let known = |extent: &Extent| match extent {
-                Extent::Data { chunk, .. } | Extent::List { chunk, .. } => (*chunk as usize) < references.len(),
+                Extent::Data { chunk, .. } | Extent::List { chunk, .. } => {
+                    (*chunk as usize) < references.len()
+                }
                 Extent::Hole { .. } => true,
             };
             if !extents.iter().all(known) {
@@ -163,10 +204,20 @@ fn decode(record: &[u8]) -> Result<CachedLeaf, Malformed> {
             let xattrs = (0..cursor.count(2)?)
                 .map(|_| Ok((cursor.bytes()?.to_vec(), cursor.bytes()?.to_vec())))
                 .collect::<Result<_, Malformed>>()?;
-            Ok(CachedItem { path, stamp, extents, xattrs })
+            Ok(CachedItem {
+                path,
+                stamp,
+                extents,
+                xattrs,
+            })
         })
         .collect::<Result<_, Malformed>>()?;
-    Ok(CachedLeaf { skeleton, private, references, items })
+    Ok(CachedLeaf {
+        skeleton,
+        private,
+        references,
+        items,
+    })
 }
 
 /// Writes this run's cache.
@@ -182,7 +233,11 @@ pub(super) struct CacheWriter {
 impl CacheWriter {
     pub fn create(path: &Path, session: &str) -> io::Result<Self> {
         let temporary = path.with_extension(session);
-        let file = File::options().write(true).read(true).create_new(true).open(&temporary)?;
+        let file = File::options()
+            .write(true)
+            .read(true)
+            .create_new(true)
+            .open(&temporary)?;
         Ok(CacheWriter {
             path: path.to_owned(),
             temporary,

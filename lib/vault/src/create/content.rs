@@ -25,9 +25,17 @@ const LIST: (u8, usize) = (0xff, 2048);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
     /// All or part of a stored chunk.
-    Chunk { reference: Reference, offset: u32, len: u64 },
+    Chunk {
+        reference: Reference,
+        offset: u32,
+        len: u64,
+    },
     /// Part of a bundle that is still open, by number.
-    Bundled { bundle: usize, offset: u32, len: u32 },
+    Bundled {
+        bundle: usize,
+        offset: u32,
+        len: u32,
+    },
     /// Zeros that take no place.
     Hole { len: u64 },
 }
@@ -55,7 +63,11 @@ pub(super) enum Outcome {
 const ATTEMPTS: usize = 3;
 
 impl<'p, 'scope, 'env> Content<'p, 'scope, 'env> {
-    pub fn new(pipeline: &'p mut Pipeline<'scope, 'env>, chunker: Chunker, progress: &'p dyn Fn(u64)) -> Self {
+    pub fn new(
+        pipeline: &'p mut Pipeline<'scope, 'env>,
+        chunker: Chunker,
+        progress: &'p dyn Fn(u64),
+    ) -> Self {
         Content {
             pipeline,
             chunker,
@@ -91,8 +103,14 @@ impl<'p, 'scope, 'env> Content<'p, 'scope, 'env> {
         unreachable!("the last attempt returns")
     }
 
-    #[allow(clippy::type_complexity, reason = "the outer error is the repository's, the inner one the file's")]
-    fn attempt(&mut self, entry: &Entry) -> Result<io::Result<(Vec<Piece>, Vec<(Vec<u8>, Vec<u8>)>, Statx)>> {
+    #[allow(
+        clippy::type_complexity,
+        reason = "the outer error is the repository's, the inner one the file's"
+    )]
+    fn attempt(
+        &mut self,
+        entry: &Entry,
+    ) -> Result<io::Result<(Vec<Piece>, Vec<(Vec<u8>, Vec<u8>)>, Statx)>> {
         let file = match open(entry) {
             Ok(file) => file,
             Err(error) => return Ok(Err(error)),
@@ -108,7 +126,12 @@ impl<'p, 'scope, 'env> Content<'p, 'scope, 'env> {
         };
         let rest = pieces.and_then(|pieces| {
             let xattrs = super::metadata::xattrs_of(&file)?;
-            let after = rustix::fs::statx(&file, c"", rustix::fs::AtFlags::EMPTY_PATH, super::walk::WANTED)?;
+            let after = rustix::fs::statx(
+                &file,
+                c"",
+                rustix::fs::AtFlags::EMPTY_PATH,
+                super::walk::WANTED,
+            )?;
             Ok((pieces, xattrs, after))
         });
         Ok(rest)
@@ -133,7 +156,11 @@ impl<'p, 'scope, 'env> Content<'p, 'scope, 'env> {
         if len == 0 {
             return Ok(Vec::new());
         }
-        Ok(vec![Piece::Bundled { bundle: self.closed.len(), offset: start as u32, len }])
+        Ok(vec![Piece::Bundled {
+            bundle: self.closed.len(),
+            offset: start as u32,
+            len,
+        }])
     }
 
     /// Ends the bundle after a file whose name and size say so, or when it is full.
@@ -230,7 +257,9 @@ impl<'p, 'scope, 'env> Content<'p, 'scope, 'env> {
             }
             while start < end && (ended || end - start >= MOST) {
                 let len = self.chunker.cut(&self.buffer[start..end]);
-                let id = self.pipeline.add(Lane::Content, &self.buffer[start..start + len])?;
+                let id = self
+                    .pipeline
+                    .add(Lane::Content, &self.buffer[start..start + len])?;
                 chunks.push((id, len as u32));
                 start += len;
             }
@@ -240,14 +269,24 @@ impl<'p, 'scope, 'env> Content<'p, 'scope, 'env> {
 
     /// Names chunks one by one, or in lists when they are many; lists are cut by content, so that most of them recur.
     fn pieces(&mut self, chunks: &[(Id, u32)]) -> Result<Vec<Piece>> {
-        let piece = |id, list, len| Piece::Chunk { reference: Reference { id, list }, offset: 0, len };
+        let piece = |id, list, len| Piece::Chunk {
+            reference: Reference { id, list },
+            offset: 0,
+            len,
+        };
         if chunks.len() <= LISTED {
-            return Ok(chunks.iter().map(|(id, len)| piece(*id, false, u64::from(*len))).collect());
+            return Ok(chunks
+                .iter()
+                .map(|(id, len)| piece(*id, false, u64::from(*len)))
+                .collect());
         }
         let mut pieces = Vec::new();
         let mut rest = chunks;
         while !rest.is_empty() {
-            let cut = rest.iter().take(LIST.1).position(|(id, _)| id.0[0] & LIST.0 == 0);
+            let cut = rest
+                .iter()
+                .take(LIST.1)
+                .position(|(id, _)| id.0[0] & LIST.0 == 0);
             let (list, after) = rest.split_at(cut.map_or(rest.len().min(LIST.1), |at| at + 1));
             rest = after;
             let len = list.iter().map(|(_, len)| u64::from(*len)).sum();
@@ -260,7 +299,8 @@ impl<'p, 'scope, 'env> Content<'p, 'scope, 'env> {
 
 /// Opens for reading what was a regular file a moment ago; whatever is there now, this neither blocks nor follows.
 fn open(entry: &Entry) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags =
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let open = |flags| rustix::fs::openat(&entry.folder, &entry.name, flags, Mode::empty());
     let file = match open(flags | OFlags::NOATIME) {
         Err(rustix::io::Errno::PERM) => open(flags)?,
@@ -274,7 +314,12 @@ fn same(before: &Statx, after: &Statx) -> bool {
     let key = |stat: &Statx| {
         let time = |time: rustix::fs::StatxTimestamp| (time.tv_sec, time.tv_nsec);
         (
-            (stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino, stat.stx_mode),
+            (
+                stat.stx_dev_major,
+                stat.stx_dev_minor,
+                stat.stx_ino,
+                stat.stx_mode,
+            ),
             (stat.stx_size, time(stat.stx_mtime), time(stat.stx_ctime)),
         )
     };
@@ -290,17 +335,43 @@ impl Read for Descriptor<'_> {
 }
 
 /// A piece as an extent, with the chunk's number.
-pub(super) fn extent(piece: &Piece, bundles: &[Id], mut number: impl FnMut(Reference) -> u32) -> Extent {
+pub(super) fn extent(
+    piece: &Piece,
+    bundles: &[Id],
+    mut number: impl FnMut(Reference) -> u32,
+) -> Extent {
     match piece {
-        Piece::Chunk { reference, offset: _, len } if reference.list => {
-            Extent::List { chunk: number(*reference), len: *len }
-        }
-        Piece::Chunk { reference, offset, len } => {
-            Extent::Data { chunk: number(*reference), offset: *offset, len: *len as u32 }
-        }
-        Piece::Bundled { bundle, offset, len } => {
-            let reference = Reference { id: bundles[*bundle], list: false };
-            Extent::Data { chunk: number(reference), offset: *offset, len: *len }
+        Piece::Chunk {
+            reference,
+            offset: _,
+            len,
+        } if reference.list => Extent::List {
+            chunk: number(*reference),
+            len: *len,
+        },
+        Piece::Chunk {
+            reference,
+            offset,
+            len,
+        } => Extent::Data {
+            chunk: number(*reference),
+            offset: *offset,
+            len: *len as u32,
+        },
+        Piece::Bundled {
+            bundle,
+            offset,
+            len,
+        } => {
+            let reference = Reference {
+                id: bundles[*bundle],
+                list: false,
+            };
+            Extent::Data {
+                chunk: number(reference),
+                offset: *offset,
+                len: *len,
+            }
         }
         Piece::Hole { len } => Extent::Hole { len: *len },
     }

@@ -24,15 +24,30 @@ pub(super) struct Journal {
 impl Journal {
     /// A new one for this session, if there is a folder for it.
     pub fn create(folder: Option<&Path>, session: &[u8; 16]) -> Self {
-        let path = folder.unwrap_or(Path::new("")).join(format!("{PREFIX}{}", hex(session)));
-        let open = || OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path).ok();
-        let file = folder.and_then(|_| open()).filter(|file| file.lock().is_ok());
+        let path = folder
+            .unwrap_or(Path::new(""))
+            .join(format!("{PREFIX}{}", hex(session)));
+        let open = || {
+            OpenOptions::new()
+                .append(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)
+                .ok()
+        };
+        let file = folder
+            .and_then(|_| open())
+            .filter(|file| file.lock().is_ok());
         Journal { path, file }
     }
 
     /// Notes a pack that is stored.
     pub fn note(&mut self, pack: &Pack) {
-        if self.file.as_mut().is_some_and(|file| file.write_all(&encode(pack)).is_err()) {
+        if self
+            .file
+            .as_mut()
+            .is_some_and(|file| file.write_all(&encode(pack)).is_err())
+        {
             self.file = None;
         }
     }
@@ -42,14 +57,22 @@ impl Journal {
         let Ok(entries) = fs::read_dir(folder) else {
             return Vec::new();
         };
-        let names = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+        let names = entries
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
         names
             .filter_map(|entry| {
                 let path = entry.path();
                 let locked = File::open(&path).ok()?;
                 locked.try_lock().ok()?;
                 let bytes = fs::read(&path).ok()?;
-                Some((Journal { path, file: Some(locked) }, bytes))
+                Some((
+                    Journal {
+                        path,
+                        file: Some(locked),
+                    },
+                    bytes,
+                ))
             })
             .collect()
     }

@@ -58,19 +58,32 @@ impl Leaves {
             Source::Read(pieces) => pieces.len(),
             Source::Cached(leaf, at) => leaf.items[*at].extents.len(),
         };
-        let name = item.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let name = item
+            .path
+            .rsplit(|byte| *byte == b'/')
+            .next()
+            .unwrap_or_default();
         let mixed = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
         let due = self.drafts.len() + 1 >= ITEMS.0 && (mixed >> 32) % ITEMS.1 == 0;
-        self.drafts.push(Draft { item, path, stamp: stamp.unwrap_or_default(), source });
+        self.drafts.push(Draft {
+            item,
+            path,
+            stamp: stamp.unwrap_or_default(),
+            source,
+        });
         if due || self.drafts.len() >= ITEMS.2 || self.pieces >= PIECES {
             self.close(content, cache)?;
         }
         Ok(())
     }
 
-    fn close(&mut self, content: &mut Content<'_, '_, '_>, cache: &mut Option<CacheWriter>) -> Result<()> {
+    fn close(
+        &mut self,
+        content: &mut Content<'_, '_, '_>,
+        cache: &mut Option<CacheWriter>,
+    ) -> Result<()> {
         let mut drafts = std::mem::take(&mut self.drafts);
         self.pieces = 0;
         let Some(first) = drafts.first().map(|draft| draft.item.path.clone()) else {
@@ -79,8 +92,17 @@ impl Leaves {
         let (skeleton, private) = if let Some(leaf) = taken_over(&drafts) {
             let leaf = leaf.clone();
             let items = leaf.items.iter().zip(&drafts);
-            let items = items.map(|(cached, draft)| (draft.path, draft.stamp, &cached.extents[..], &cached.xattrs[..]));
-            note(cache, |cache| cache.leaf((&leaf.skeleton, &leaf.private), &leaf.references, items));
+            let items = items.map(|(cached, draft)| {
+                (
+                    draft.path,
+                    draft.stamp,
+                    &cached.extents[..],
+                    &cached.xattrs[..],
+                )
+            });
+            note(cache, |cache| {
+                cache.leaf((&leaf.skeleton, &leaf.private), &leaf.references, items)
+            });
             (leaf.skeleton, leaf.private)
         } else {
             self.changed = true;
@@ -98,13 +120,22 @@ impl Leaves {
                     Kind::File { extents, .. } => &extents[..],
                     _ => &[],
                 };
-                (draft.path, draft.stamp, extents, &draft.item.metadata.xattrs[..])
+                (
+                    draft.path,
+                    draft.stamp,
+                    extents,
+                    &draft.item.metadata.xattrs[..],
+                )
             });
-            note(cache, |cache| cache.leaf((&skeleton, &private), &leaf.references, items));
+            note(cache, |cache| {
+                cache.leaf((&skeleton, &private), &leaf.references, items)
+            });
             (skeleton, private)
         };
         self.node.push(&skeleton, &private, &first);
-        if self.node.count() >= LEAVES.1 || (self.node.count() >= LEAVES.0 && private.0[0] & 0x7f == 0) {
+        if self.node.count() >= LEAVES.1
+            || (self.node.count() >= LEAVES.0 && private.0[0] & 0x7f == 0)
+        {
             self.close_node(content)?;
         }
         Ok(())
@@ -157,17 +188,25 @@ fn complete(draft: &mut Draft, bundles: &[Id], builder: &mut LeafBuilder) {
         return;
     };
     *extents = match &draft.source {
-        Source::Read(pieces) => {
-            pieces.iter().map(|piece| extent(piece, bundles, |reference| builder.reference(reference))).collect()
-        }
+        Source::Read(pieces) => pieces
+            .iter()
+            .map(|piece| extent(piece, bundles, |reference| builder.reference(reference)))
+            .collect(),
         Source::Cached(leaf, at) => {
             let mut number = |chunk: u32| {
                 let reference: Reference = leaf.references[chunk as usize];
                 builder.reference(reference)
             };
             let renumber = |extent: &Extent| match *extent {
-                Extent::Data { chunk, offset, len } => Extent::Data { chunk: number(chunk), offset, len },
-                Extent::List { chunk, len } => Extent::List { chunk: number(chunk), len },
+                Extent::Data { chunk, offset, len } => Extent::Data {
+                    chunk: number(chunk),
+                    offset,
+                    len,
+                },
+                Extent::List { chunk, len } => Extent::List {
+                    chunk: number(chunk),
+                    len,
+                },
                 hole @ Extent::Hole { .. } => hole,
             };
             leaf.items[*at].extents.iter().map(renumber).collect()

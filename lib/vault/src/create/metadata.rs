@@ -21,7 +21,10 @@ pub(super) struct Owners {
 
 impl Owners {
     pub fn load() -> Self {
-        Owners { users: names("/etc/passwd"), groups: names("/etc/group") }
+        Owners {
+            users: names("/etc/passwd"),
+            groups: names("/etc/group"),
+        }
     }
 
     pub fn of(&self, stat: &Statx) -> Owner {
@@ -62,7 +65,10 @@ pub(super) fn metadata(stat: &Statx, owners: &Owners, xattrs: Vec<(Vec<u8>, Vec<
 /// Extended attributes of an open file or folder, sorted by name.
 pub(super) fn xattrs_of(file: impl AsFd) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let file = file.as_fd();
-    read_xattrs(|list| rustix::fs::flistxattr(file, list), |name, value| rustix::fs::fgetxattr(file, name, value))
+    read_xattrs(
+        |list| rustix::fs::flistxattr(file, list),
+        |name, value| rustix::fs::fgetxattr(file, name, value),
+    )
 }
 
 /// Extended attributes of what cannot be opened: links, pipes, sockets, devices.
@@ -70,7 +76,10 @@ pub(super) fn xattrs_at(entry: &Entry) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut path = format!("/proc/self/fd/{}/", entry.folder.as_raw_fd()).into_bytes();
     path.extend_from_slice(entry.name.as_bytes());
     let path = path.as_slice();
-    read_xattrs(|list| rustix::fs::llistxattr(path, list), |name, value| rustix::fs::lgetxattr(path, name, value))
+    read_xattrs(
+        |list| rustix::fs::llistxattr(path, list),
+        |name, value| rustix::fs::lgetxattr(path, name, value),
+    )
 }
 
 type Errno = rustix::io::Errno;
@@ -87,7 +96,10 @@ fn read_xattrs(
     };
     names.truncate(len);
     let mut xattrs = Vec::new();
-    for name in names.split_inclusive(|byte| *byte == 0).filter_map(|name| CStr::from_bytes_with_nul(name).ok()) {
+    for name in names
+        .split_inclusive(|byte| *byte == 0)
+        .filter_map(|name| CStr::from_bytes_with_nul(name).ok())
+    {
         let mut value = vec![0; 256];
         match fill(&mut value, |value| get(name, value)) {
             Ok(len) => {
@@ -104,7 +116,10 @@ fn read_xattrs(
 }
 
 /// Calls until the buffer is large enough.
-fn fill(buffer: &mut Vec<u8>, mut call: impl FnMut(&mut [u8]) -> Result<usize, Errno>) -> Result<usize, Errno> {
+fn fill(
+    buffer: &mut Vec<u8>,
+    mut call: impl FnMut(&mut [u8]) -> Result<usize, Errno>,
+) -> Result<usize, Errno> {
     loop {
         match call(buffer) {
             Err(Errno::RANGE) if buffer.len() < 1 << 20 => buffer.resize(buffer.len() * 8, 0),
@@ -126,7 +141,9 @@ const RACY: i64 = 2;
 /// The digest of what `stat` says, and of what else an item hangs on; none when the file changed so lately that another
 /// change might not show.
 pub(super) fn stamp(key: &Key, stat: &Statx, other: &[u8], now: i64) -> Option<Stamp> {
-    if stat.stx_ctime.tv_sec.max(stat.stx_mtime.tv_sec) + RACY > now && stat.stx_ctime.tv_sec <= now + RACY {
+    if stat.stx_ctime.tv_sec.max(stat.stx_mtime.tv_sec) + RACY > now
+        && stat.stx_ctime.tv_sec <= now + RACY
+    {
         return None;
     }
     let mut bytes = Vec::with_capacity(96 + other.len());

@@ -62,6 +62,8 @@ pub(super) struct Shared<'a> {
     dry_run: bool,
     open: [Mutex<Builder>; 2],
     new: Mutex<Index>,
+    /// Of packs that are stored, for the next ones: memory does not depend on what an allocator gives back.
+    buffers: Mutex<Vec<Vec<u8>>>,
     private: Key,
     /// Where a journal may be kept.
     folder: Option<&'a Path>,
@@ -98,6 +100,7 @@ impl<'a> Shared<'a> {
             dry_run,
             open: Default::default(),
             new: Mutex::default(),
+            buffers: Mutex::default(),
             stored: AtomicU64::new(0),
             failed: Mutex::default(),
         }
@@ -120,32 +123,51 @@ impl<'a> Shared<'a> {
         lock(&self.failed).is_some()
     }
 
-    fn seal(&self, jobs: &Mutex<Receiver<Job>>, spent: &SyncSender<Vec<u8>>, packs: &SyncSender<Builder>) {
+    fn seal(
+        &self,
+        jobs: &Mutex<Receiver<Job>>,
+        spent: &SyncSender<Vec<u8>>,
+        packs: &SyncSender<Builder>,
+    ) {
         let mut sealer = Sealer::new(self.level);
         loop {
             let job = lock(jobs).recv();
-            let Ok(Job { lane, mut raw, members }) = job else {
+            let Ok(Job {
+                lane,
+                mut raw,
+                members,
+            }) = job
+            else {
                 return;
             };
             let counter = self.counter.fetch_add(1, Ordering::Relaxed);
             let sealed = sealer.seal(&self.session, counter, lane.class(), &raw, members);
-            let full = {
-                let mut open = lock(&self.open[lane.pack()]);
-                open.push(sealed);
-                open.is_full().then(|| std::mem::take(&mut *open))
-            };
+            // Held while the pack is handed over: no further pack is begun before the last one is on its way.
+            let mut open = lock(&self.open[lane.pack()]);
+            open.push(sealed);
+            if open.is_full() {
+                let full = std::mem::take(&mut *open);
+                if packs.send(full).is_err() {
+                    return;
+                }
+                *open = Builder::reusing(lock(&self.buffers).pop().unwrap_or_default());
+            }
+            drop(open);
             raw.clear();
             let _ = spent.try_send(raw);
-            if full.is_some_and(|pack| packs.send(pack).is_err()) {
-                return;
-            }
         }
     }
 
     /// Before the first pack: the key that opens it.
     fn begin(&self) -> Result<Journal> {
         let (session, writer) = (&self.session.id, self.key.id());
-        let object = KeyObject::seal(KeyKind::Session, session, &writer, &*self.private, &self.key.recipients);
+        let object = KeyObject::seal(
+            KeyKind::Session,
+            session,
+            &writer,
+            &*self.private,
+            &self.key.recipients,
+        );
         self.repository.put_key(&object)?;
         Ok(Journal::create(self.folder, session))
     }
@@ -156,18 +178,28 @@ impl<'a> Shared<'a> {
     }
 
     fn store(&self, builder: Builder) -> Result<()> {
-        let pack = builder.finish(&self.session.id, &self.key.id(), &self.key.index_key(), self.percent);
-        self.stored.fetch_add(pack.bytes.len() as u64, Ordering::Relaxed);
+        let pack = builder.finish(
+            &self.session.id,
+            &self.key.id(),
+            &self.key.index_key(),
+            self.percent,
+        );
+        self.stored
+            .fetch_add(pack.bytes.len() as u64, Ordering::Relaxed);
         if !self.dry_run {
             let mut begun = lock(&self.begun);
             if begun.is_none() {
                 *begun = Some(self.begin()?);
             }
             let name = pack::name(&pack.id);
-            self.repository.store.put(&name, &pack.bytes).map_err(store_error("write", &name))?;
+            self.repository
+                .store
+                .put(&name, &pack.bytes)
+                .map_err(store_error("write", &name))?;
             begun.iter_mut().for_each(|journal| journal.note(&pack));
         }
         lock(&self.new).add(pack.id, &pack.groups);
+        lock(&self.buffers).push(pack.bytes);
         Ok(())
     }
 }
@@ -194,7 +226,11 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     pub fn new(load: impl FnOnce() -> Result<Index> + 'a) -> Self {
-        Known { load: Box::new(load), index: None, added: HashSet::new() }
+        Known {
+            load: Box::new(load),
+            index: None,
+            added: HashSet::new(),
+        }
     }
 
     fn index(&mut self) -> Result<&Index> {
@@ -214,10 +250,15 @@ impl<'a> Known<'a> {
 const SEALERS: usize = 2;
 
 impl<'scope, 'env> Pipeline<'scope, 'env> {
-    pub fn start(scope: &'scope Scope<'scope, 'env>, shared: &'env Shared<'env>, known: Known<'env>) -> Self {
-        let sealers = std::thread::available_parallelism().map_or(SEALERS, |cores| cores.get().clamp(SEALERS, 8));
+    pub fn start(
+        scope: &'scope Scope<'scope, 'env>,
+        shared: &'env Shared<'env>,
+        known: Known<'env>,
+    ) -> Self {
+        let sealers = std::thread::available_parallelism()
+            .map_or(SEALERS, |cores| cores.get().clamp(SEALERS, 8));
         let (jobs, receiver) = sync_channel::<Job>(sealers);
-        let (spent_out, spent) = sync_channel(sealers * 2);
+        let (spent_out, spent) = sync_channel(sealers);
         let (packs, to_store) = sync_channel::<Builder>(0);
         let receiver = std::sync::Arc::new(Mutex::new(receiver));
         let mut threads = Vec::new();
@@ -281,13 +322,18 @@ impl<'scope, 'env> Pipeline<'scope, 'env> {
             return Err(self.failure());
         }
         self.lanes[lane as usize].0 = self.spent.try_recv().unwrap_or_default();
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Job { lane, raw, members }).is_ok());
+        let sent = self
+            .jobs
+            .as_ref()
+            .is_some_and(|jobs| jobs.send(Job { lane, raw, members }).is_ok());
         if sent { Ok(()) } else { Err(self.failure()) }
     }
 
     fn failure(&self) -> Error {
         let error = lock(&self.shared.failed).take();
-        error.unwrap_or_else(|| Error::Refused("a worker of the backup ended early; this is a bug".into()))
+        error.unwrap_or_else(|| {
+            Error::Refused("a worker of the backup ended early; this is a bug".into())
+        })
     }
 
     /// Seals and stores what is left, waits for all of it.
@@ -298,7 +344,9 @@ impl<'scope, 'env> Pipeline<'scope, 'env> {
         self.jobs = None;
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
-                self.shared.fail(Error::Refused("a worker of the backup panicked; this is a bug".into()));
+                self.shared.fail(Error::Refused(
+                    "a worker of the backup panicked; this is a bug".into(),
+                ));
             }
         }
         if self.shared.has_failed() {

@@ -10,7 +10,10 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Statx, StatxFlags};
 
 /// What opens a folder: never through a link, never as a controlling terminal, without touching its access time.
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 /// An entry of a folder, still to be looked into.
 pub(super) struct Entry {
@@ -65,7 +68,9 @@ pub(super) fn stat(folder: impl AsFd, name: &CStr) -> io::Result<Statx> {
 pub(super) fn open_folder(folder: impl AsFd, name: &CStr) -> io::Result<OwnedFd> {
     let folder = folder.as_fd();
     match rustix::fs::openat(folder, name, FOLDER | OFlags::NOATIME, Mode::empty()) {
-        Err(rustix::io::Errno::PERM) => Ok(rustix::fs::openat(folder, name, FOLDER, Mode::empty())?),
+        Err(rustix::io::Errno::PERM) => {
+            Ok(rustix::fs::openat(folder, name, FOLDER, Mode::empty())?)
+        }
         opened => Ok(opened?),
     }
 }
@@ -73,8 +78,15 @@ pub(super) fn open_folder(folder: impl AsFd, name: &CStr) -> io::Result<OwnedFd>
 impl Walk {
     /// Starts at an absolute path; the folders above it are reported first.
     pub fn new(root: &[u8]) -> Self {
-        let mut walk = Walk { levels: Vec::new(), path: Vec::new(), pending: VecDeque::new() };
-        let parts: Vec<&[u8]> = root.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+        let mut walk = Walk {
+            levels: Vec::new(),
+            path: Vec::new(),
+            pending: VecDeque::new(),
+        };
+        let parts: Vec<&[u8]> = root
+            .split(|byte| *byte == b'/')
+            .filter(|part| !part.is_empty())
+            .collect();
         let start = || -> io::Result<(Rc<OwnedFd>, Vec<Entry>)> {
             let mut folder = Rc::new(open_folder(rustix::fs::CWD, c"/")?);
             let mut entries = Vec::new();
@@ -86,8 +98,17 @@ impl Walk {
                     path.push(b'/');
                 }
                 path.extend_from_slice(part);
-                let next = if at + 1 < parts.len() { Some(open_folder(&folder, &name)?) } else { None };
-                entries.push(Entry { folder: folder.clone(), name, path: path.clone(), stat });
+                let next = if at + 1 < parts.len() {
+                    Some(open_folder(&folder, &name)?)
+                } else {
+                    None
+                };
+                entries.push(Entry {
+                    folder: folder.clone(),
+                    name,
+                    path: path.clone(),
+                    stat,
+                });
                 if let Some(next) = next {
                     folder = Rc::new(next);
                 }
@@ -99,7 +120,11 @@ impl Walk {
                 walk.pending.extend(entries.into_iter().map(Event::Entry));
                 if parts.is_empty() {
                     match names(folder.as_fd()) {
-                        Ok(names) => walk.levels.push(Level { folder, names: names.into_iter(), path_len: 0 }),
+                        Ok(names) => walk.levels.push(Level {
+                            folder,
+                            names: names.into_iter(),
+                            path_len: 0,
+                        }),
                         Err(error) => walk.pending.push_back(Event::Failed(Vec::new(), error)),
                     }
                 }
@@ -120,7 +145,11 @@ impl Walk {
         let names = names(folder.as_fd())?;
         self.path.clear();
         self.path.extend_from_slice(path);
-        self.levels.push(Level { folder: Rc::new(folder), names: names.into_iter(), path_len: path.len() });
+        self.levels.push(Level {
+            folder: Rc::new(folder),
+            names: names.into_iter(),
+            path_len: path.len(),
+        });
         Ok(())
     }
 
@@ -149,7 +178,12 @@ impl Iterator for Walk {
             }
             self.path.extend_from_slice(name.as_bytes());
             return Some(match stat(&level.folder, &name) {
-                Ok(stat) => Event::Entry(Entry { folder: level.folder.clone(), name, path: self.path.clone(), stat }),
+                Ok(stat) => Event::Entry(Entry {
+                    folder: level.folder.clone(),
+                    name,
+                    path: self.path.clone(),
+                    stat,
+                }),
                 Err(error) => Event::Failed(self.path.clone(), error),
             });
         }

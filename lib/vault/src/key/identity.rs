@@ -42,7 +42,9 @@ impl Role {
     }
 
     fn of(text: &str, name: fn(Role) -> &'static str) -> Option<Self> {
-        [Role::Organisation, Role::Maintain].into_iter().find(|role| name(*role) == text)
+        [Role::Organisation, Role::Maintain]
+            .into_iter()
+            .find(|role| name(*role) == text)
     }
 }
 
@@ -71,7 +73,10 @@ impl Recipient {
     /// # Errors
     /// Says what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self> {
-        let fail = |why| Error::NotARecipient { text: text.to_owned(), why };
+        let fail = |why| Error::NotARecipient {
+            text: text.to_owned(),
+            why,
+        };
         let (hrp, bytes) = bech32::decode(text.trim())
             .map_err(|_| fail("a letter is wrong or missing, for the check sum does not match"))?;
         let hrp = hrp.to_lowercase();
@@ -87,7 +92,11 @@ impl Recipient {
                 let (mut sealing, mut signing) = ([0; 32], [0; 32]);
                 sealing.copy_from_slice(&keys[..32]);
                 signing.copy_from_slice(&keys[32..]);
-                Ok(Recipient { role, sealing, signing })
+                Ok(Recipient {
+                    role,
+                    sealing,
+                    signing,
+                })
             }
             _ => Err(fail("it is of another version")),
         }
@@ -118,7 +127,9 @@ impl Recipient {
     }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, &self.signing).verify(message, signature).is_ok()
+        UnparsedPublicKey::new(&ED25519, &self.signing)
+            .verify(message, signature)
+            .is_ok()
     }
 }
 
@@ -163,7 +174,10 @@ struct Cost {
 }
 
 /// RFC 9106, section 4, second recommended option, with one lane.
-const COST: Cost = Cost { memory_kib: 64 << 10, passes: 3 };
+const COST: Cost = Cost {
+    memory_kib: 64 << 10,
+    passes: 3,
+};
 
 /// The private half.
 pub struct Identity {
@@ -181,7 +195,10 @@ impl Identity {
     /// A new one.
     #[must_use]
     pub fn generate(role: Role) -> Self {
-        Identity { role, secret: Zeroizing::new(seal::random()) }
+        Identity {
+            role,
+            secret: Zeroizing::new(seal::random()),
+        }
     }
 
     /// The public half.
@@ -191,12 +208,17 @@ impl Identity {
         let (mut sealing, mut signing) = ([0; 32], [0; 32]);
         sealing.copy_from_slice(&public.to_bytes());
         signing.copy_from_slice(self.signing().public_key().as_ref());
-        Recipient { role: self.role, sealing, signing }
+        Recipient {
+            role: self.role,
+            sealing,
+            signing,
+        }
     }
 
     fn sealing(&self) -> <X25519HkdfSha256 as Kem>::PrivateKey {
         let key = seal::derive(&self.secret, b"ce-vault 1 identity x25519");
-        <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(&*key).expect("any 32 bytes are an X25519 private key")
+        <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(&*key)
+            .expect("any 32 bytes are an X25519 private key")
     }
 
     fn signing(&self) -> Ed25519KeyPair {
@@ -242,23 +264,38 @@ impl Identity {
     /// # Errors
     /// [`Error::NotAnIdentity`] or [`Error::WrongPassphrase`], naming the file.
     pub fn unwrap(text: &str, passphrase: &[u8], path: &Path) -> Result<Self> {
-        let fail = |why| Error::NotAnIdentity { path: path.to_owned(), why };
+        let fail = |why| Error::NotAnIdentity {
+            path: path.to_owned(),
+            why,
+        };
         let (role, bytes) = decode_secret(text).map_err(fail)?;
-        let (head, sealed) = bytes.split_at_checked(1 + 4 + 1 + 16).ok_or(fail("it is too short"))?;
+        let (head, sealed) = bytes
+            .split_at_checked(1 + 4 + 1 + 16)
+            .ok_or(fail("it is too short"))?;
         if head[0] != VERSION {
             return Err(fail("it is of another version"));
         }
         let memory = [head[1], head[2], head[3], head[4]];
-        let cost = Cost { memory_kib: u32::from_le_bytes(memory), passes: u32::from(head[5]) };
+        let cost = Cost {
+            memory_kib: u32::from_le_bytes(memory),
+            passes: u32::from(head[5]),
+        };
         if cost.memory_kib > 4 << 20 {
             return Err(fail("it asks for more than 4 GiB of memory"));
         }
         let key = stretch(passphrase, &head[6..], cost).ok_or(fail("its cost is out of bounds"))?;
         let mut sealed = Zeroizing::new(sealed.to_vec());
-        let wrong = || Error::WrongPassphrase { path: path.to_owned() };
-        let plain = seal::Fast::new(&key).open([0; 12], head, &mut sealed).ok_or_else(wrong)?;
+        let wrong = || Error::WrongPassphrase {
+            path: path.to_owned(),
+        };
+        let plain = seal::Fast::new(&key)
+            .open([0; 12], head, &mut sealed)
+            .ok_or_else(wrong)?;
         let secret = <[u8; 32]>::try_from(&*plain).map_err(|_| fail("it is too short"))?;
-        Ok(Identity { role, secret: Zeroizing::new(secret) })
+        Ok(Identity {
+            role,
+            secret: Zeroizing::new(secret),
+        })
     }
 
     /// Whether this text is a wrapped identity, without opening it; the text without comments, blanks and line ends.
@@ -266,24 +303,34 @@ impl Identity {
     /// # Errors
     /// [`Error::NotAnIdentity`], naming the file.
     pub fn examine(text: &str, path: &Path) -> Result<String> {
-        decode_secret(text).map_err(|why| Error::NotAnIdentity { path: path.to_owned(), why })?;
+        decode_secret(text).map_err(|why| Error::NotAnIdentity {
+            path: path.to_owned(),
+            why,
+        })?;
         Ok(compact(text))
     }
 }
 
 fn compact(text: &str) -> String {
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    lines.flat_map(str::chars).filter(|letter| !letter.is_whitespace()).collect()
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    lines
+        .flat_map(str::chars)
+        .filter(|letter| !letter.is_whitespace())
+        .collect()
 }
 
 fn decode_secret(text: &str) -> Result<(Role, Zeroizing<Vec<u8>>), &'static str> {
     let text = Zeroizing::new(compact(text));
-    let (hrp, bytes) =
-        bech32::decode(&text).map_err(|_| "a letter is wrong or missing, for the check sum does not match")?;
+    let (hrp, bytes) = bech32::decode(&text)
+        .map_err(|_| "a letter is wrong or missing, for the check sum does not match")?;
     let hrp = hrp.to_lowercase();
     match Role::of(&hrp, Role::secret) {
         Some(role) => Ok((role, Zeroizing::new(bytes))),
-        None if Role::of(&hrp, Role::public).is_some() => Err("it is the public half, which opens nothing"),
+        None if Role::of(&hrp, Role::public).is_some() => {
+            Err("it is the public half, which opens nothing")
+        }
         None => Err("it does not begin with ceorg-key1"),
     }
 }
@@ -302,9 +349,15 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_for_its_recipient_only() {
-        let (one, other) = (Identity::generate(Role::Organisation), Identity::generate(Role::Organisation));
+        let (one, other) = (
+            Identity::generate(Role::Organisation),
+            Identity::generate(Role::Organisation),
+        );
         let sealed = one.recipient().seal(b"session", b"secret");
-        assert_eq!(one.open(&sealed, b"session").as_deref().map(Vec::as_slice), Some(&b"secret"[..]));
+        assert_eq!(
+            one.open(&sealed, b"session").as_deref().map(Vec::as_slice),
+            Some(&b"secret"[..])
+        );
         assert!(one.open(&sealed, b"other session").is_none());
         assert!(other.open(&sealed, b"session").is_none());
     }
@@ -328,12 +381,22 @@ mod tests {
         let path = Path::new("org.key");
         let wrapped = identity.wrap(b"correct");
         assert!(wrapped.starts_with("ceorg-key1"));
-        let typed = format!("# a sheet\n{}\n  {}\n", &wrapped[..40], wrapped[40..].to_uppercase());
-        assert!(Identity::unwrap(&typed, b"correct", path).is_err(), "bech32 is of one case");
+        let typed = format!(
+            "# a sheet\n{}\n  {}\n",
+            &wrapped[..40],
+            wrapped[40..].to_uppercase()
+        );
+        assert!(
+            Identity::unwrap(&typed, b"correct", path).is_err(),
+            "bech32 is of one case"
+        );
         let typed = format!("# a sheet\n{}\n  {}\n", &wrapped[..40], &wrapped[40..]).to_uppercase();
         let back = Identity::unwrap(&typed, b"correct", path).expect("the same key");
         assert_eq!(back.recipient(), identity.recipient());
-        assert!(matches!(Identity::unwrap(&wrapped, b"wrong", path), Err(Error::WrongPassphrase { .. })));
+        assert!(matches!(
+            Identity::unwrap(&wrapped, b"wrong", path),
+            Err(Error::WrongPassphrase { .. })
+        ));
         let error = Recipient::parse(&wrapped).expect_err("private").to_string();
         assert!(error.contains("private half"), "{error}");
     }

@@ -49,8 +49,19 @@ struct Box {
 }
 
 impl KeyObject {
-    pub fn seal(kind: KeyKind, id: &[u8; 16], writer: &[u8; 16], secret: &[u8], to: &[Recipient]) -> Self {
-        let mut object = KeyObject { kind, id: hex(id), writer: hex(writer), boxes: Vec::new() };
+    pub fn seal(
+        kind: KeyKind,
+        id: &[u8; 16],
+        writer: &[u8; 16],
+        secret: &[u8],
+        to: &[Recipient],
+    ) -> Self {
+        let mut object = KeyObject {
+            kind,
+            id: hex(id),
+            writer: hex(writer),
+            boxes: Vec::new(),
+        };
         object.reseal(secret, to);
         object
     }
@@ -62,7 +73,11 @@ impl KeyObject {
             .iter()
             .map(|recipient| {
                 let sealed = recipient.seal(context.as_bytes(), secret);
-                Box { to: hex(&recipient.fingerprint()), enc: hex(&sealed.enc), text: hex(&sealed.text) }
+                Box {
+                    to: hex(&recipient.fingerprint()),
+                    enc: hex(&sealed.enc),
+                    text: hex(&sealed.text),
+                }
             })
             .collect();
     }
@@ -74,10 +89,16 @@ impl KeyObject {
     /// The secret, when this identity is one of those that it is sealed to.
     pub fn open(&self, identity: &Identity) -> Option<Zeroizing<Vec<u8>>> {
         let own = hex(&identity.recipient().fingerprint());
-        self.boxes.iter().filter(|sealed| sealed.to == own).find_map(|sealed| {
-            let sealed = Sealed { enc: from_hex(&sealed.enc)?, text: bytes_of(&sealed.text)? };
-            identity.open(&sealed, self.context().as_bytes())
-        })
+        self.boxes
+            .iter()
+            .filter(|sealed| sealed.to == own)
+            .find_map(|sealed| {
+                let sealed = Sealed {
+                    enc: from_hex(&sealed.enc)?,
+                    text: bytes_of(&sealed.text)?,
+                };
+                identity.open(&sealed, self.context().as_bytes())
+            })
     }
 
     /// Whether the organisation opens it.
@@ -110,7 +131,12 @@ impl KeyObject {
 fn bytes_of(text: &str) -> Option<Vec<u8>> {
     text.as_bytes()
         .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).ok().and_then(from_hex::<1>).map(|[byte]| byte))
+        .map(|pair| {
+            std::str::from_utf8(pair)
+                .ok()
+                .and_then(from_hex::<1>)
+                .map(|[byte]| byte)
+        })
         .collect()
 }
 
@@ -131,7 +157,9 @@ mod tests {
         );
         let name = object.name();
         let read = KeyObject::decode(&name, &object.encode()).expect("as written");
-        assert!(read.open(&old).is_some() && read.open(&other).is_some() && read.open(&new).is_none());
+        assert!(
+            read.open(&old).is_some() && read.open(&other).is_some() && read.open(&new).is_none()
+        );
         object.reseal(b"secret", &[new.recipient()]);
         let read = KeyObject::decode(&name, &object.encode()).expect("as written");
         assert!(read.open(&old).is_none() && read.open(&new).is_some());

@@ -43,7 +43,13 @@ impl WriterKey {
     /// A new one for a repository.
     #[must_use]
     pub fn generate(repository: String, recipients: Vec<Recipient>) -> Self {
-        WriterKey { repository, recipients, maintainers: Vec::new(), generation: 0, secret: Zeroizing::new(random()) }
+        WriterKey {
+            repository,
+            recipients,
+            maintainers: Vec::new(),
+            generation: 0,
+            secret: Zeroizing::new(random()),
+        }
     }
 
     /// The content of its file, which nobody but the owner may read.
@@ -127,7 +133,9 @@ pub(crate) fn writer_id(public: &[u8; 32]) -> [u8; 16] {
 
 /// Whether a writer signed this.
 pub(crate) fn verifies(public: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
-    UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
+    UnparsedPublicKey::new(&ED25519, public)
+        .verify(message, signature)
+        .is_ok()
 }
 
 #[cfg(test)]
@@ -138,7 +146,10 @@ mod tests {
     fn a_writer_comes_back_from_its_file() {
         let key = WriterKey::generate("r".into(), Vec::new());
         let back = WriterKey::from_json(&key.to_json()).expect("as written");
-        assert_eq!((back.id(), back.index_key(), back.id_key()), (key.id(), key.index_key(), key.id_key()));
+        assert_eq!(
+            (back.id(), back.index_key(), back.id_key()),
+            (key.id(), key.index_key(), key.id_key())
+        );
         assert_ne!(key.index_key(), key.id_key());
         assert!(verifies(&key.public(), b"m", &back.sign(b"m")));
         assert!(WriterKey::from_json(b"{}").is_none());

@@ -21,7 +21,10 @@ pub enum Existing {
     Replace,
 }
 
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 /// A name in a folder that is open.
 #[derive(Debug, Clone)]
@@ -49,7 +52,10 @@ impl Folders {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
                 entries => Some(entries.map_err(Error::io("read", to))?),
             };
-            if entries.as_mut().is_some_and(|entries| entries.next().is_some()) {
+            if entries
+                .as_mut()
+                .is_some_and(|entries| entries.next().is_some())
+            {
                 return Err(Error::Refused(format!(
                     "'{}' is not empty: restore to a new folder, or over what is there with --in-place",
                     to.display()
@@ -62,7 +68,12 @@ impl Folders {
             Err(rustix::io::Errno::NOENT) if dry_run => None,
             Err(error) => return Err(Error::io("open", to)(error.into())),
         };
-        Ok(Folders { root, open: Vec::new(), existing, dry_run })
+        Ok(Folders {
+            root,
+            open: Vec::new(),
+            existing,
+            dry_run,
+        })
     }
 
     /// The place of a path; folders on the way are made where they are missing.
@@ -70,12 +81,21 @@ impl Folders {
         let mut parts = Vec::new();
         for part in path.split(|byte| *byte == b'/') {
             if part.is_empty() || part == b"." || part == b".." || part.len() > 255 {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "its path is none that a file can have"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "its path is none that a file can have",
+                ));
             }
-            parts.push(CString::new(part).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?);
+            parts
+                .push(CString::new(part).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?);
         }
         let name = parts.pop().ok_or(io::ErrorKind::InvalidData)?;
-        let shared = self.open.iter().zip(&parts).take_while(|((open, _), part)| open == *part).count();
+        let shared = self
+            .open
+            .iter()
+            .zip(&parts)
+            .take_while(|((open, _), part)| open == *part)
+            .count();
         self.open.truncate(shared);
         for part in parts.into_iter().skip(shared) {
             let parent = self.last();
@@ -85,11 +105,16 @@ impl Folders {
             };
             self.open.push((part, opened));
         }
-        Ok(Place { folder: self.last(), name })
+        Ok(Place {
+            folder: self.last(),
+            name,
+        })
     }
 
     fn last(&self) -> Option<Arc<OwnedFd>> {
-        self.open.last().map_or_else(|| self.root.clone(), |(_, folder)| folder.clone())
+        self.open
+            .last()
+            .map_or_else(|| self.root.clone(), |(_, folder)| folder.clone())
     }
 
     fn enter(&self, parent: &OwnedFd, name: &CString) -> io::Result<Option<OwnedFd>> {
@@ -133,7 +158,15 @@ impl Folders {
         let (Some(from_folder), Some(to_folder)) = (&from.folder, &to.folder) else {
             return Ok(());
         };
-        let link = || rustix::fs::linkat(from_folder, &from.name, to_folder, &to.name, AtFlags::empty());
+        let link = || {
+            rustix::fs::linkat(
+                from_folder,
+                &from.name,
+                to_folder,
+                &to.name,
+                AtFlags::empty(),
+            )
+        };
         match link() {
             Err(rustix::io::Errno::EXIST) if self.existing == Existing::Replace => {
                 rustix::fs::unlinkat(to_folder, &to.name, AtFlags::empty())?;

@@ -26,7 +26,11 @@ pub(super) struct Part {
 }
 
 /// A file's content with ids and without lists.
-pub(super) fn flatten(reader: &Reader<'_>, item: &Item, references: &[Reference]) -> Result<Vec<Part>> {
+pub(super) fn flatten(
+    reader: &Reader<'_>,
+    item: &Item,
+    references: &[Reference],
+) -> Result<Vec<Part>> {
     let Kind::File { extents, .. } = &item.kind else {
         return Ok(Vec::new());
     };
@@ -34,17 +38,34 @@ pub(super) fn flatten(reader: &Reader<'_>, item: &Item, references: &[Reference]
     let mut parts = Vec::with_capacity(extents.len());
     let mut at = 0_u64;
     for extent in extents {
-        let reference = |chunk: u32| references.get(chunk as usize).map(|reference| reference.id).ok_or_else(lost);
+        let reference = |chunk: u32| {
+            references
+                .get(chunk as usize)
+                .map(|reference| reference.id)
+                .ok_or_else(lost)
+        };
         match *extent {
-            Extent::Hole { len } => parts.push(Part { at, len, chunk: None }),
+            Extent::Hole { len } => parts.push(Part {
+                at,
+                len,
+                chunk: None,
+            }),
             Extent::Data { chunk, offset, len } => {
-                parts.push(Part { at, len: u64::from(len), chunk: Some((reference(chunk)?, offset)) });
+                parts.push(Part {
+                    at,
+                    len: u64::from(len),
+                    chunk: Some((reference(chunk)?, offset)),
+                });
             }
             Extent::List { chunk, .. } => {
                 let id = reference(chunk)?;
                 let mut from = at;
                 for (id, len) in reader.list(&id)? {
-                    parts.push(Part { at: from, len: u64::from(len), chunk: Some((id, 0)) });
+                    parts.push(Part {
+                        at: from,
+                        len: u64::from(len),
+                        chunk: Some((id, 0)),
+                    });
                     from += u64::from(len);
                 }
             }
@@ -73,25 +94,43 @@ impl Target {
     /// Opens the place; none when what is there is what should be.
     pub fn create(place: &Place, item: &Item, existing: Existing) -> io::Result<Option<Self>> {
         let folder = place.folder.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let create = |name: &std::ffi::CString| rustix::fs::openat(folder, name, CREATE, Mode::RUSR | Mode::WUSR);
+        let create = |name: &std::ffi::CString| {
+            rustix::fs::openat(folder, name, CREATE, Mode::RUSR | Mode::WUSR)
+        };
         let size = item.size();
         match create(&place.name) {
-            Ok(file) => Ok(Some(Target { file, place: place.clone(), temporary: None, size })),
+            Ok(file) => Ok(Some(Target {
+                file,
+                place: place.clone(),
+                temporary: None,
+                size,
+            })),
             Err(Errno::EXIST) if existing == Existing::Replace => {
                 if is_unchanged(place, item)? {
                     return Ok(None);
                 }
                 let name = format!(".ce-restore-{}", hex(&random::<8>()));
-                let temporary = std::ffi::CString::new(name).map_err(|_| io::ErrorKind::InvalidData)?;
+                let temporary =
+                    std::ffi::CString::new(name).map_err(|_| io::ErrorKind::InvalidData)?;
                 let file = create(&temporary)?;
-                Ok(Some(Target { file, place: place.clone(), temporary: Some(temporary), size }))
+                Ok(Some(Target {
+                    file,
+                    place: place.clone(),
+                    temporary: Some(temporary),
+                    size,
+                }))
             }
             Err(error) => Err(error.into()),
         }
     }
 
     /// Writes all parts, and with `verify` reads them back.
-    pub fn write(&self, reader: &Reader<'_>, parts: &[Part], options: &Options<'_>) -> Result<(), String> {
+    pub fn write(
+        &self,
+        reader: &Reader<'_>,
+        parts: &[Part],
+        options: &Options<'_>,
+    ) -> Result<(), String> {
         if parts.iter().any(|part| part.chunk.is_none()) {
             rustix::fs::ftruncate(&self.file, self.size).map_err(|error| error.to_string())?;
         }
@@ -108,7 +147,12 @@ impl Target {
     }
 }
 
-fn write_parts(file: &OwnedFd, reader: &Reader<'_>, parts: &[Part], options: &Options<'_>) -> Result<(), String> {
+fn write_parts(
+    file: &OwnedFd,
+    reader: &Reader<'_>,
+    parts: &[Part],
+    options: &Options<'_>,
+) -> Result<(), String> {
     for part in parts {
         if options.stop.load(Ordering::Relaxed) {
             return Err("the restore was stopped".into());
@@ -124,7 +168,10 @@ fn write_parts(file: &OwnedFd, reader: &Reader<'_>, parts: &[Part], options: &Op
                 compare(file, bytes, part.at)?;
             }
         }
-        options.progress.bytes.fetch_add(part.len, Ordering::Relaxed);
+        options
+            .progress
+            .bytes
+            .fetch_add(part.len, Ordering::Relaxed);
     }
     Ok(())
 }
@@ -155,11 +202,19 @@ fn compare(file: &OwnedFd, bytes: &[u8], at: u64) -> Result<(), String> {
             Err(error) => return Err(format!("it cannot be read back: {error}")),
         }
     }
-    if read == bytes { Ok(()) } else { Err("what was written reads back otherwise".into()) }
+    if read == bytes {
+        Ok(())
+    } else {
+        Err("what was written reads back otherwise".into())
+    }
 }
 
 /// Moves a new file over whatever has the name; not over a folder.
-fn put_in_place(folder: &OwnedFd, temporary: &std::ffi::CString, name: &std::ffi::CString) -> io::Result<()> {
+fn put_in_place(
+    folder: &OwnedFd,
+    temporary: &std::ffi::CString,
+    name: &std::ffi::CString,
+) -> io::Result<()> {
     let moved = rustix::fs::renameat(folder, temporary, folder, name);
     if moved.is_err() {
         let _ = rustix::fs::unlinkat(folder, temporary, AtFlags::empty());
@@ -172,10 +227,12 @@ fn is_unchanged(place: &Place, item: &Item) -> io::Result<bool> {
     let folder = place.folder.as_ref().ok_or(io::ErrorKind::NotFound)?;
     let stat = rustix::fs::statat(folder, &place.name, AtFlags::SYMLINK_NOFOLLOW)?;
     let time = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
-    Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-        && u64::try_from(stat.st_size).is_ok_and(|size| size == item.size())
-        && time == item.metadata.mtime
-        && stat.st_mode & 0o7777 == item.metadata.mode)
+    Ok(
+        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+            && u64::try_from(stat.st_size).is_ok_and(|size| size == item.size())
+            && time == item.metadata.mtime
+            && stat.st_mode & 0o7777 == item.metadata.mode,
+    )
 }
 
 /// A file that several threads write.
@@ -193,12 +250,21 @@ pub(super) struct Segment {
 }
 
 impl LargeFile {
-    pub fn create(place: Place, item: Item, options: &Options<'_>) -> io::Result<Option<Arc<Self>>> {
+    pub fn create(
+        place: Place,
+        item: Item,
+        options: &Options<'_>,
+    ) -> io::Result<Option<Arc<Self>>> {
         let Some(target) = Target::create(&place, &item, options.existing)? else {
             return Ok(None);
         };
         rustix::fs::ftruncate(&target.file, target.size)?;
-        let file = LargeFile { target, item, left: AtomicUsize::new(0), failed: AtomicBool::new(false) };
+        let file = LargeFile {
+            target,
+            item,
+            left: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+        };
         Ok(Some(Arc::new(file)))
     }
 
@@ -212,10 +278,19 @@ impl LargeFile {
                 filled = 0;
             }
             filled += if part.chunk.is_some() { part.len } else { 0 };
-            segments.last_mut().into_iter().for_each(|last| last.push(part));
+            segments
+                .last_mut()
+                .into_iter()
+                .for_each(|last| last.push(part));
         }
         self.left.store(segments.len(), Ordering::Release);
-        segments.into_iter().map(|parts| Segment { file: self.clone(), parts }).collect()
+        segments
+            .into_iter()
+            .map(|parts| Segment {
+                file: self.clone(),
+                parts,
+            })
+            .collect()
     }
 }
 
@@ -232,7 +307,10 @@ impl Segment {
         }
         let last = self.file.left.fetch_sub(1, Ordering::AcqRel) == 1;
         if last && !self.file.failed.load(Ordering::Acquire) {
-            self.file.target.finish(&self.file.item).map_err(|error| error.to_string())?;
+            self.file
+                .target
+                .finish(&self.file.item)
+                .map_err(|error| error.to_string())?;
             options.progress.files.fetch_add(1, Ordering::Relaxed);
         }
         written
@@ -244,7 +322,13 @@ pub(super) fn special(place: &Place, item: &Item, existing: Existing) -> io::Res
     let folder = place.folder.as_ref().ok_or(io::ErrorKind::NotFound)?;
     let name = &place.name;
     let node = |kind, major, minor| {
-        rustix::fs::mknodat(folder, name, kind, Mode::RUSR | Mode::WUSR, rustix::fs::makedev(major, minor))
+        rustix::fs::mknodat(
+            folder,
+            name,
+            kind,
+            Mode::RUSR | Mode::WUSR,
+            rustix::fs::makedev(major, minor),
+        )
     };
     let make = || match &item.kind {
         Kind::Symlink(target) => rustix::fs::symlinkat(target.as_slice(), folder, name),
@@ -262,24 +346,58 @@ pub(super) fn special(place: &Place, item: &Item, existing: Existing) -> io::Res
         made => made?,
     }
     let metadata = &item.metadata;
-    chown(|uid, gid| rustix::fs::chownat(folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW), metadata)?;
+    chown(
+        |uid, gid| {
+            rustix::fs::chownat(
+                folder,
+                name,
+                Some(uid),
+                Some(gid),
+                AtFlags::SYMLINK_NOFOLLOW,
+            )
+        },
+        metadata,
+    )?;
     let mut path = format!("/proc/self/fd/{}/", folder.as_raw_fd()).into_bytes();
     path.extend_from_slice(name.to_bytes());
     for (key, value) in &metadata.xattrs {
-        rustix::fs::lsetxattr(path.as_slice(), std::ffi::OsStr::from_bytes(key), value, XattrFlags::empty())?;
+        rustix::fs::lsetxattr(
+            path.as_slice(),
+            std::ffi::OsStr::from_bytes(key),
+            value,
+            XattrFlags::empty(),
+        )?;
     }
     if !matches!(item.kind, Kind::Symlink(_)) {
-        rustix::fs::chmodat(folder, name, Mode::from_raw_mode(metadata.mode), AtFlags::empty())?;
+        rustix::fs::chmodat(
+            folder,
+            name,
+            Mode::from_raw_mode(metadata.mode),
+            AtFlags::empty(),
+        )?;
     }
-    Ok(rustix::fs::utimensat(folder, name, &times(metadata), AtFlags::SYMLINK_NOFOLLOW)?)
+    Ok(rustix::fs::utimensat(
+        folder,
+        name,
+        &times(metadata),
+        AtFlags::SYMLINK_NOFOLLOW,
+    )?)
 }
 
 /// Gives an open file or folder owner, attributes, permissions and times, in the order in which none undoes another.
 pub(super) fn dress(file: &OwnedFd, metadata: &Metadata) -> io::Result<()> {
     let file = file.as_fd();
-    chown(|uid, gid| rustix::fs::fchown(file, Some(uid), Some(gid)), metadata)?;
+    chown(
+        |uid, gid| rustix::fs::fchown(file, Some(uid), Some(gid)),
+        metadata,
+    )?;
     for (name, value) in &metadata.xattrs {
-        rustix::fs::fsetxattr(file, std::ffi::OsStr::from_bytes(name), value, XattrFlags::empty())?;
+        rustix::fs::fsetxattr(
+            file,
+            std::ffi::OsStr::from_bytes(name),
+            value,
+            XattrFlags::empty(),
+        )?;
     }
     rustix::fs::fchmod(file, Mode::from_raw_mode(metadata.mode))?;
     Ok(rustix::fs::futimens(file, &times(metadata))?)
@@ -287,13 +405,22 @@ pub(super) fn dress(file: &OwnedFd, metadata: &Metadata) -> io::Result<()> {
 
 /// Only root may give files away; anybody else keeps them.
 fn chown(chown: impl FnOnce(Uid, Gid) -> Result<(), Errno>, metadata: &Metadata) -> io::Result<()> {
-    match chown(Uid::from_raw(metadata.owner.uid), Gid::from_raw(metadata.owner.gid)) {
+    match chown(
+        Uid::from_raw(metadata.owner.uid),
+        Gid::from_raw(metadata.owner.gid),
+    ) {
         Err(Errno::PERM) if !rustix::process::geteuid().is_root() => Ok(()),
         done => Ok(done?),
     }
 }
 
 fn times(metadata: &Metadata) -> Timestamps {
-    let time = Timespec { tv_sec: metadata.mtime.0, tv_nsec: i64::from(metadata.mtime.1) };
-    Timestamps { last_access: time, last_modification: time }
+    let time = Timespec {
+        tv_sec: metadata.mtime.0,
+        tv_nsec: i64::from(metadata.mtime.1),
+    };
+    Timestamps {
+        last_access: time,
+        last_modification: time,
+    }
 }

@@ -31,19 +31,25 @@ fn missing(name: &str) -> io::Error {
 
 impl Store for MemoryStore {
     fn get(&self, name: &str) -> io::Result<Vec<u8>> {
-        self.objects().get(name).map(|(bytes, _)| bytes.clone()).ok_or_else(|| missing(name))
+        self.objects()
+            .get(name)
+            .map(|(bytes, _)| bytes.clone())
+            .ok_or_else(|| missing(name))
     }
 
     fn get_range(&self, name: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
         let objects = self.objects();
         let (bytes, _) = objects.get(name).ok_or_else(|| missing(name))?;
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let from = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
         Ok(bytes[from..bytes.len().min(from.saturating_add(len))].to_vec())
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let now = self.now()?;
-        self.objects().insert(name.to_owned(), (bytes.to_vec(), now));
+        self.objects()
+            .insert(name.to_owned(), (bytes.to_vec(), now));
         Ok(())
     }
 
@@ -62,7 +68,11 @@ impl Store for MemoryStore {
         let objects = self.objects();
         let listed = objects.iter().filter(|(name, _)| name.starts_with(&prefix));
         Ok(listed
-            .map(|(name, (bytes, received))| Listed { name: name.clone(), size: bytes.len() as u64, received: *received })
+            .map(|(name, (bytes, received))| Listed {
+                name: name.clone(),
+                size: bytes.len() as u64,
+                received: *received,
+            })
             .collect())
     }
 

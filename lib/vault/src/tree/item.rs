@@ -118,7 +118,12 @@ impl Item {
 
     /// Appends it; the path as what differs from the path before, the owner as a number.
     pub(super) fn encode(&self, before: &[u8], owner: usize, out: &mut Vec<u8>) {
-        let shared = self.path.iter().zip(before).take_while(|(a, b)| a == b).count();
+        let shared = self
+            .path
+            .iter()
+            .zip(before)
+            .take_while(|(a, b)| a == b)
+            .count();
         put_varint(out, shared as u64);
         put_bytes(out, &self.path[shared..]);
         let (number, flag) = match &self.kind {
@@ -131,7 +136,12 @@ impl Item {
             Kind::Block(..) => (6, false),
             Kind::Hardlink(_) => (7, false),
         };
-        let Metadata { mode, mtime, xattrs, .. } = &self.metadata;
+        let Metadata {
+            mode,
+            mtime,
+            xattrs,
+            ..
+        } = &self.metadata;
         out.push(number | u8::from(flag) << 4 | u8::from(!xattrs.is_empty()) << 5);
         put_varint(out, u64::from(*mode));
         put_varint(out, owner as u64);
@@ -155,16 +165,29 @@ impl Item {
         }
     }
 
-    pub(super) fn decode(cursor: &mut Cursor<'_>, before: &[u8], owners: &[Owner]) -> Result<Self, Malformed> {
+    pub(super) fn decode(
+        cursor: &mut Cursor<'_>,
+        before: &[u8],
+        owners: &[Owner],
+    ) -> Result<Self, Malformed> {
         let shared = cursor.size()?;
-        let mut path = before.get(..shared).ok_or(Malformed("a path shares more than there is"))?.to_vec();
+        let mut path = before
+            .get(..shared)
+            .ok_or(Malformed("a path shares more than there is"))?
+            .to_vec();
         path.extend_from_slice(cursor.bytes()?);
         let flags = cursor.byte()?;
         let mode = cursor.varint()?;
-        let owner = owners.get(cursor.size()?).ok_or(Malformed("an owner is not in the table"))?.clone();
+        let owner = owners
+            .get(cursor.size()?)
+            .ok_or(Malformed("an owner is not in the table"))?
+            .clone();
         let mtime = (cursor.signed()?, small(cursor.varint()?)?);
         let kind = match flags & 15 {
-            0 => Kind::File { extents: decode_extents(cursor)?, torn: flags & 16 != 0 },
+            0 => Kind::File {
+                extents: decode_extents(cursor)?,
+                torn: flags & 16 != 0,
+            },
             1 => Kind::Folder,
             2 => Kind::Symlink(cursor.bytes()?.to_vec()),
             3 => Kind::Fifo,
@@ -181,7 +204,16 @@ impl Item {
             }
         }
         let mode = (mode & 0o7777) as u32;
-        Ok(Item { path, kind, metadata: Metadata { mode, owner, mtime, xattrs } })
+        Ok(Item {
+            path,
+            kind,
+            metadata: Metadata {
+                mode,
+                owner,
+                mtime,
+                xattrs,
+            },
+        })
     }
 }
 
@@ -224,13 +256,25 @@ pub(crate) fn decode_extents(cursor: &mut Cursor<'_>) -> Result<Vec<Extent>, Mal
             let head = cursor.signed()?;
             let kind = head & 3;
             if kind < 2 {
-                last = last.checked_add(head >> 2).ok_or(Malformed("a reference is out of bounds"))?;
+                last = last
+                    .checked_add(head >> 2)
+                    .ok_or(Malformed("a reference is out of bounds"))?;
             }
-            let chunk = || u32::try_from(last).map_err(|_| Malformed("a reference is out of bounds"));
+            let chunk =
+                || u32::try_from(last).map_err(|_| Malformed("a reference is out of bounds"));
             Ok(match kind {
-                0 => Extent::Data { chunk: chunk()?, offset: small(cursor.varint()?)?, len: small(cursor.varint()?)? },
-                1 => Extent::List { chunk: chunk()?, len: cursor.varint()? },
-                2 => Extent::Hole { len: cursor.varint()? },
+                0 => Extent::Data {
+                    chunk: chunk()?,
+                    offset: small(cursor.varint()?)?,
+                    len: small(cursor.varint()?)?,
+                },
+                1 => Extent::List {
+                    chunk: chunk()?,
+                    len: cursor.varint()?,
+                },
+                2 => Extent::Hole {
+                    len: cursor.varint()?,
+                },
                 _ => return Err(Malformed("an extent is of an unknown kind")),
             })
         })

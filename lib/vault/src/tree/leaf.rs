@@ -48,7 +48,10 @@ impl LeafBuilder {
     /// A number whose chunk is known later, by [`LeafBuilder::resolve`].
 
     pub fn push(&mut self, item: &Item) {
-        let owner = self.owners.iter().position(|owner| *owner == item.metadata.owner);
+        let owner = self
+            .owners
+            .iter()
+            .position(|owner| *owner == item.metadata.owner);
         let owner = owner.unwrap_or_else(|| {
             self.owners.push(item.metadata.owner.clone());
             self.owners.len() - 1
@@ -69,7 +72,11 @@ impl LeafBuilder {
         }
         put_varint(&mut private, self.count as u64);
         private.extend_from_slice(&self.items);
-        Leaf { skeleton: encode_references(&self.references), private, references: self.references }
+        Leaf {
+            skeleton: encode_references(&self.references),
+            private,
+            references: self.references,
+        }
     }
 }
 
@@ -77,7 +84,8 @@ impl LeafBuilder {
 pub(crate) fn decode_leaf(bytes: &[u8]) -> Result<Vec<Item>, Malformed> {
     let mut cursor = Cursor::new(bytes);
     let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let small = |value: u64| u32::try_from(value).map_err(|_| Malformed("an owner's number is too large"));
+    let small =
+        |value: u64| u32::try_from(value).map_err(|_| Malformed("an owner's number is too large"));
     let owners = (0..cursor.count(4)?)
         .map(|_| {
             Ok(Owner {
@@ -104,7 +112,12 @@ pub(crate) fn encode_references(references: &[Reference]) -> Vec<u8> {
     let mut out = Vec::with_capacity(references.len() * 33 + 8);
     put_varint(&mut out, references.len() as u64);
     for eight in references.chunks(8) {
-        out.push(eight.iter().rev().fold(0, |bits, reference| bits << 1 | u8::from(reference.list)));
+        out.push(
+            eight
+                .iter()
+                .rev()
+                .fold(0, |bits, reference| bits << 1 | u8::from(reference.list)),
+        );
     }
     for reference in references {
         out.extend_from_slice(&reference.id.0);
@@ -117,7 +130,12 @@ pub(crate) fn decode_references(bytes: &[u8]) -> Result<Vec<Reference>, Malforme
     let count = cursor.count(32)?;
     let bits = cursor.take(count.div_ceil(8))?;
     let references = (0..count)
-        .map(|at| Ok(Reference { list: bits[at / 8] >> (at % 8) & 1 != 0, id: Id(cursor.array()?) }))
+        .map(|at| {
+            Ok(Reference {
+                list: bits[at / 8] >> (at % 8) & 1 != 0,
+                id: Id(cursor.array()?),
+            })
+        })
         .collect::<Result<_, Malformed>>()?;
     cursor.end()?;
     Ok(references)
@@ -190,7 +208,10 @@ impl Node {
     pub fn decode(skeleton: &[u8], private: &[u8]) -> Result<Self, Malformed> {
         let leaves = Node::leaves(skeleton)?;
         let mut cursor = Cursor::new(private);
-        let firsts = leaves.iter().map(|_| Ok(cursor.bytes()?.to_vec())).collect::<Result<_, Malformed>>()?;
+        let firsts = leaves
+            .iter()
+            .map(|_| Ok(cursor.bytes()?.to_vec()))
+            .collect::<Result<_, Malformed>>()?;
         cursor.end()?;
         Ok(Node { leaves, firsts })
     }
@@ -204,12 +225,14 @@ mod tests {
 
     fn items() -> impl Strategy<Value = Vec<Item>> {
         let extent = prop_oneof![
-            (any::<u32>(), any::<u32>(), any::<u32>()).prop_map(|(chunk, offset, len)| Extent::Data { chunk, offset, len }),
+            (any::<u32>(), any::<u32>(), any::<u32>())
+                .prop_map(|(chunk, offset, len)| Extent::Data { chunk, offset, len }),
             (any::<u32>(), any::<u64>()).prop_map(|(chunk, len)| Extent::List { chunk, len }),
             any::<u64>().prop_map(|len| Extent::Hole { len }),
         ];
         let kind = prop_oneof![
-            (prop::collection::vec(extent, 0..5), any::<bool>()).prop_map(|(extents, torn)| Kind::File { extents, torn }),
+            (prop::collection::vec(extent, 0..5), any::<bool>())
+                .prop_map(|(extents, torn)| Kind::File { extents, torn }),
             Just(Kind::Folder),
             any::<Vec<u8>>().prop_map(Kind::Symlink),
             Just(Kind::Fifo),
@@ -219,12 +242,32 @@ mod tests {
             any::<Vec<u8>>().prop_map(Kind::Hardlink),
         ];
         let xattrs = prop::collection::vec(any::<(Vec<u8>, Vec<u8>)>(), 0..3);
-        let item = (any::<Vec<u8>>(), kind, 0u32..0o10000, any::<(i64, u32)>(), xattrs, 0u32..3).prop_map(
-            |(path, kind, mode, mtime, xattrs, uid)| {
-                let owner = Owner { uid, gid: 7, user: "www-data".into(), group: String::new() };
-                Item { path, kind, metadata: Metadata { mode, owner, mtime, xattrs } }
-            },
-        );
+        let item = (
+            any::<Vec<u8>>(),
+            kind,
+            0u32..0o10000,
+            any::<(i64, u32)>(),
+            xattrs,
+            0u32..3,
+        )
+            .prop_map(|(path, kind, mode, mtime, xattrs, uid)| {
+                let owner = Owner {
+                    uid,
+                    gid: 7,
+                    user: "www-data".into(),
+                    group: String::new(),
+                };
+                Item {
+                    path,
+                    kind,
+                    metadata: Metadata {
+                        mode,
+                        owner,
+                        mtime,
+                        xattrs,
+                    },
+                }
+            });
         prop::collection::vec(item, 0..20)
     }
 
@@ -257,9 +300,18 @@ mod tests {
     #[test]
     fn a_chunk_has_one_number_in_a_leaf() {
         let mut leaf = LeafBuilder::default();
-        let reference = Reference { id: Id::of(b"a"), list: false };
-        let list = Reference { list: true, ..reference };
-        assert_eq!([reference, list, reference].map(|chunk| leaf.reference(chunk)), [0, 1, 0]);
+        let reference = Reference {
+            id: Id::of(b"a"),
+            list: false,
+        };
+        let list = Reference {
+            list: true,
+            ..reference
+        };
+        assert_eq!(
+            [reference, list, reference].map(|chunk| leaf.reference(chunk)),
+            [0, 1, 0]
+        );
         assert_eq!(leaf.finish().references, [reference, list]);
     }
 }

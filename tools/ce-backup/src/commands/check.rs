@@ -51,7 +51,14 @@ impl Act for Check {
         let repository = self.place.open(&repo)?;
         progress::heed_signals();
         let shown = progress::show(None, progress::Reading::default);
-        let report = check::check(&repository, &Options { read: part, known: &[], stop: &STOP })?;
+        let report = check::check(
+            &repository,
+            &Options {
+                read: part,
+                known: &[],
+                stop: &STOP,
+            },
+        )?;
         drop(shown);
         let seen = &report.seen;
         let depth = match (report.contents, part) {
@@ -71,7 +78,11 @@ impl Act for Check {
                 count => format!(": {count} things are wrong"),
             }
         );
-        let state = if report.problems.is_empty() { State::Ok } else { State::Critical };
+        let state = if report.problems.is_empty() {
+            State::Ok
+        } else {
+            State::Critical
+        };
         let mut finding = Finding::new(state, summary)
             .object(repo.display().to_string())
             .cause(Cause::CONTENT)
@@ -96,9 +107,14 @@ impl Act for Check {
 }
 
 fn parse_part(text: &str) -> Result<(u64, u64), Fault> {
-    let parsed = text.split_once('/').and_then(|(n, of)| Some((n.parse().ok()?, of.parse().ok()?)));
+    let parsed = text
+        .split_once('/')
+        .and_then(|(n, of)| Some((n.parse().ok()?, of.parse().ok()?)));
     match parsed {
         Some((n, of)) if n >= 1 && n <= of => Ok((n, of)),
-        _ => Err(Fault::with_hint(format!("'{text}' is not a share"), "write it as 1/90: the first of ninety parts")),
+        _ => Err(Fault::with_hint(
+            format!("'{text}' is not a share"),
+            "write it as 1/90: the first of ninety parts",
+        )),
     }
 }

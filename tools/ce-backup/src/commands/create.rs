@@ -132,43 +132,82 @@ impl Create {
         }
         for file in &self.exclude_from {
             let text = ce_cli::read_bounded(file, 1 << 20)?;
-            for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            for line in text
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            {
                 add(line)?;
             }
         }
         Ok(exclude)
     }
 
-    fn run(&self, repository: &Repository, paths: Vec<PathBuf>, options: &Options<'_>) -> Result<Created, Fault> {
+    fn run(
+        &self,
+        repository: &Repository,
+        paths: Vec<PathBuf>,
+        options: &Options<'_>,
+    ) -> Result<Created, Fault> {
         let streams = self.stdin.is_some() || self.exec.is_some();
         if streams && !paths.is_empty() {
-            return Err(Fault::usage("a stream and paths are two snapshots: make them one after the other"));
+            return Err(Fault::usage(
+                "a stream and paths are two snapshots: make them one after the other",
+            ));
         }
         if self.exec.is_none() && !self.command.is_empty() {
-            return Err(Fault::with_hint("a command is given and no name for its output", "add --exec NAME"));
+            return Err(Fault::with_hint(
+                "a command is given and no name for its output",
+                "add --exec NAME",
+            ));
         }
         if let Some(name) = &self.stdin {
             let mut from = std::io::stdin().lock();
-            let what = What::Stream { name: stream_name(name)?, from: &mut from, end: &mut || Ok(()) };
+            let what = What::Stream {
+                name: stream_name(name)?,
+                from: &mut from,
+                end: &mut || Ok(()),
+            };
             return Ok(create::create(repository, what, options)?);
         }
         if let Some(name) = &self.exec {
             return self.exec(repository, stream_name(name)?, options);
         }
         if paths.is_empty() {
-            return Err(Fault::with_hint("nothing to back up is named", "give paths, --stdin NAME or --exec NAME -- CMD"));
+            return Err(Fault::with_hint(
+                "nothing to back up is named",
+                "give paths, --stdin NAME or --exec NAME -- CMD",
+            ));
         }
-        let paths = paths.iter().map(|path| absolute(path)).collect::<Result<Vec<_>, _>>()?;
+        let paths = paths
+            .iter()
+            .map(|path| absolute(path))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(create::create(repository, What::Paths(paths), options)?)
     }
 
-    fn exec(&self, repository: &Repository, name: String, options: &Options<'_>) -> Result<Created, Fault> {
+    fn exec(
+        &self,
+        repository: &Repository,
+        name: String,
+        options: &Options<'_>,
+    ) -> Result<Created, Fault> {
         let Some((program, args)) = self.command.split_first() else {
-            return Err(Fault::with_hint("no command is given", "ce-backup create REPO --exec NAME -- CMD ARGS"));
+            return Err(Fault::with_hint(
+                "no command is given",
+                "ce-backup create REPO --exec NAME -- CMD ARGS",
+            ));
         };
-        let child = Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn();
         let mut child = Reaped(child.map_err(|error| {
-            Fault::usage(format!("cannot run '{}': {error}", Path::new(program).display()))
+            Fault::usage(format!(
+                "cannot run '{}': {error}",
+                Path::new(program).display()
+            ))
         })?);
         let Some(mut from) = child.0.stdout.take() else {
             return Err(Fault::usage("the command has no output"));
@@ -179,12 +218,24 @@ impl Create {
             Err(error) => Err(error.to_string()),
         };
         let from: &mut dyn Read = &mut from;
-        Ok(create::create(repository, What::Stream { name, from, end: &mut end }, options)?)
+        Ok(create::create(
+            repository,
+            What::Stream {
+                name,
+                from,
+                end: &mut end,
+            },
+            options,
+        )?)
     }
 
     fn finding(&self, repo: &Path, created: &Created) -> Finding {
         let figures = &created.figures;
-        let state = if figures.complete { State::Ok } else { State::Warning };
+        let state = if figures.complete {
+            State::Ok
+        } else {
+            State::Warning
+        };
         let what = match &created.id {
             Some(id) => format!("snapshot {}", &id.to_string()[..8]),
             None => "dry run".to_owned(),
@@ -220,7 +271,9 @@ impl Create {
         .data("duration_ms", figures.took_ms)
         .data("dry_run", self.dry_run);
         if let Some(id) = &created.id {
-            finding = finding.data("id", id.to_string()).data("sequence", created.sequence);
+            finding = finding
+                .data("id", id.to_string())
+                .data("sequence", created.sequence);
         }
         for omission in &created.omissions {
             finding = finding.detail(format!("{}: {}", omission.path, omission.why));
@@ -249,7 +302,9 @@ fn stream_name(name: &str) -> Result<String, Fault> {
     if name.split('/').all(fine) {
         Ok(name.to_owned())
     } else {
-        Err(Fault::usage(format!("'{name}' is not a name that a file can have")))
+        Err(Fault::usage(format!(
+            "'{name}' is not a name that a file can have"
+        )))
     }
 }
 
@@ -259,7 +314,11 @@ fn absolute(path: &Path) -> Result<PathBuf, Fault> {
     std::fs::symlink_metadata(path).map_err(failed)?;
     match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) => {
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            let parent = if parent.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                parent
+            };
             Ok(std::fs::canonicalize(parent).map_err(failed)?.join(name))
         }
         _ => std::fs::canonicalize(path).map_err(failed),
@@ -271,7 +330,9 @@ fn tags(words: &[String]) -> Result<BTreeMap<String, String>, Fault> {
         .iter()
         .map(|word| match word.split_once('=') {
             Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-            _ => Err(Fault::usage(format!("'{word}' is not a tag: it has the form KEY=VALUE"))),
+            _ => Err(Fault::usage(format!(
+                "'{word}' is not a tag: it has the form KEY=VALUE"
+            ))),
         })
         .collect()
 }

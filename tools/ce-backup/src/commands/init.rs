@@ -38,25 +38,46 @@ impl Act for Init {
     fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
         let (path, rest) = self.place.split(&self.words)?;
         if let Some(extra) = rest.first() {
-            return Err(Fault::usage(format!("'{}' is one word too many", extra.display())));
+            return Err(Fault::usage(format!(
+                "'{}' is one word too many",
+                extra.display()
+            )));
         }
-        let recipients = self.recipients.iter().map(|text| Recipient::parse(text)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(other) = recipients.iter().find(|recipient| recipient.role != Role::Organisation) {
-            return Err(Fault::usage(format!("{other} is a maintenance key: ce-backup key role lets it in")));
+        let recipients = self
+            .recipients
+            .iter()
+            .map(|text| Recipient::parse(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        if let Some(other) = recipients
+            .iter()
+            .find(|recipient| recipient.role != Role::Organisation)
+        {
+            return Err(Fault::usage(format!(
+                "{other} is a maintenance key: ce-backup key role lets it in"
+            )));
         }
         let store = place::store(&path);
         let (repository, made) = match Repository::open(store.clone(), &path) {
             Ok(repository) => {
                 let told = &repository.config.recipients;
-                if !recipients.is_empty() && recipients.iter().any(|recipient| !told.contains(recipient)) {
-                    let recipients = told.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                if !recipients.is_empty()
+                    && recipients.iter().any(|recipient| !told.contains(recipient))
+                {
+                    let recipients = told
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(", ");
                     return Err(Error::Exists { path, recipients }.into());
                 }
                 (repository, false)
             }
             Err(Error::NotARepository { .. }) if recipients.is_empty() => {
                 return Err(Fault::with_hint(
-                    format!("'{}' is not a repository, and no recipient is given to make one", path.display()),
+                    format!(
+                        "'{}' is not a repository, and no recipient is given to make one",
+                        path.display()
+                    ),
                     "ce-backup key new makes a key and prints its recipient",
                 ));
             }
@@ -71,19 +92,34 @@ impl Act for Init {
         let key_path = place::writer_path(&repository.config.id);
         if key_path.exists() {
             return Ok(vec![
-                Finding::new(State::Ok, format!("this machine writes to {} already", path.display()))
-                    .object(path.display().to_string()),
+                Finding::new(
+                    State::Ok,
+                    format!("this machine writes to {} already", path.display()),
+                )
+                .object(path.display().to_string()),
             ]);
         }
         let key = repository.join(&ce_cli::hostname())?;
         ce_cli::write_whole(&key_path, &key.to_json(), 0o600)?;
         let what = if made { "made" } else { "joined" };
-        let recipients: Vec<String> = repository.config.recipients.iter().map(ToString::to_string).collect();
-        let mut finding = Finding::new(State::Ok, format!("{what} {}; this machine's key is {}", path.display(), key_path.display()))
-            .object(path.display().to_string())
-            .data("repository", repository.config.id.clone())
-            .data("writer", hex(&key.id()))
-            .data("recipients", recipients.clone());
+        let recipients: Vec<String> = repository
+            .config
+            .recipients
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let mut finding = Finding::new(
+            State::Ok,
+            format!(
+                "{what} {}; this machine's key is {}",
+                path.display(),
+                key_path.display()
+            ),
+        )
+        .object(path.display().to_string())
+        .data("repository", repository.config.id.clone())
+        .data("writer", hex(&key.id()))
+        .data("recipients", recipients.clone());
         for recipient in recipients {
             finding = finding.detail(format!("sealed to {recipient}"));
         }

@@ -35,12 +35,17 @@ impl Act for List {
         let mut findings = Vec::new();
         for snapshot in repository.snapshots()? {
             match snapshot {
-                Ok((snapshot, received)) => findings.push(finding(&repository, &snapshot, received)),
-                Err(error) => findings.push(Finding::new(State::Critical, error.to_string()).cause(Cause::CONTENT)),
+                Ok((snapshot, received)) => {
+                    findings.push(finding(&repository, &snapshot, received))
+                }
+                Err(error) => findings
+                    .push(Finding::new(State::Critical, error.to_string()).cause(Cause::CONTENT)),
             }
         }
         if findings.is_empty() {
-            findings.push(Finding::new(State::Ok, "no snapshots yet").object(repo.display().to_string()));
+            findings.push(
+                Finding::new(State::Ok, "no snapshots yet").object(repo.display().to_string()),
+            );
         }
         Ok(findings)
     }
@@ -50,9 +55,18 @@ fn finding(repository: &Repository, snapshot: &Snapshot, received: i64) -> Findi
     let id = snapshot.id.to_string();
     let finding = match repository.head(snapshot) {
         Ok(head) => of_head(&head),
-        Err(_) => Finding::new(State::Ok, format!("writer {}, sequence {}", hex(&snapshot.writer), snapshot.sequence)),
+        Err(_) => Finding::new(
+            State::Ok,
+            format!(
+                "writer {}, sequence {}",
+                hex(&snapshot.writer),
+                snapshot.sequence
+            ),
+        ),
     };
-    let received = jiff::Timestamp::from_second(received).map(|time| time.to_string()).unwrap_or_default();
+    let received = jiff::Timestamp::from_second(received)
+        .map(|time| time.to_string())
+        .unwrap_or_default();
     finding
         .object(id[..8].to_owned())
         .data("id", id)
@@ -63,11 +77,27 @@ fn finding(repository: &Repository, snapshot: &Snapshot, received: i64) -> Findi
 
 fn of_head(head: &Head) -> Finding {
     let figures = &head.figures;
-    let state = if figures.complete { State::Ok } else { State::Warning };
+    let state = if figures.complete {
+        State::Ok
+    } else {
+        State::Warning
+    };
     let time = head.time.get(..16).unwrap_or(&head.time).replace('T', " ");
-    let tags: Vec<String> = head.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let tags = if tags.is_empty() { String::new() } else { format!("  [{}]", tags.join(" ")) };
-    let incomplete = if figures.complete { String::new() } else { format!(", {} not taken whole", figures.error_count) };
+    let tags: Vec<String> = head
+        .tags
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let tags = if tags.is_empty() {
+        String::new()
+    } else {
+        format!("  [{}]", tags.join(" "))
+    };
+    let incomplete = if figures.complete {
+        String::new()
+    } else {
+        format!(", {} not taken whole", figures.error_count)
+    };
     Finding::new(
         state,
         format!(

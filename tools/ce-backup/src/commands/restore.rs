@@ -61,7 +61,11 @@ impl Act for Restore {
         let paths: Vec<Vec<u8>> = paths.iter().map(|path| in_snapshot(path)).collect();
         let counted = Arc::new(Progress::default());
         progress::heed_signals();
-        let total = repository.head(&snapshot).ok().filter(|_| paths.is_empty()).map(|head| head.figures.bytes);
+        let total = repository
+            .head(&snapshot)
+            .ok()
+            .filter(|_| paths.is_empty())
+            .map(|head| head.figures.bytes);
         let shown = {
             let counted = counted.clone();
             progress::show(total, move || Reading {
@@ -73,7 +77,11 @@ impl Act for Restore {
         let options = Options {
             to: &self.to,
             paths: &paths,
-            existing: if self.in_place { Existing::Replace } else { Existing::Refuse },
+            existing: if self.in_place {
+                Existing::Replace
+            } else {
+                Existing::Refuse
+            },
             verify: self.verify,
             dry_run: self.dry_run,
             stop: &STOP,
@@ -82,26 +90,52 @@ impl Act for Restore {
         let omissions = restore::restore(&repository, &snapshot, &options)?;
         drop(shown);
         let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let (files, others, size) = (read(&counted.files), read(&counted.others), read(&counted.bytes));
+        let (files, others, size) = (
+            read(&counted.files),
+            read(&counted.others),
+            read(&counted.bytes),
+        );
         let unchanged = read(&counted.unchanged);
         if files + others == 0 && !paths.is_empty() && omissions.is_empty() {
-            let wanted = self.words.last().map(|path| path.display().to_string()).unwrap_or_default();
+            let wanted = self
+                .words
+                .last()
+                .map(|path| path.display().to_string())
+                .unwrap_or_default();
             return Err(Fault::with_hint(
-                format!("snapshot {} has no '{wanted}'", &snapshot.id.to_string()[..8]),
+                format!(
+                    "snapshot {} has no '{wanted}'",
+                    &snapshot.id.to_string()[..8]
+                ),
                 "ce-backup find REPO SNAPSHOT GLOB looks for it",
             ));
         }
-        let state = if omissions.is_empty() { State::Ok } else { State::Warning };
+        let state = if omissions.is_empty() {
+            State::Ok
+        } else {
+            State::Warning
+        };
         let left_out = match omissions.len() {
             0 => String::new(),
             count => format!(", {count} not restored as they were"),
         };
-        let verb = if self.dry_run { "would restore" } else { "restored" };
-        let verified = if self.verify { ", read back and compared" } else { "" };
+        let verb = if self.dry_run {
+            "would restore"
+        } else {
+            "restored"
+        };
+        let verified = if self.verify {
+            ", read back and compared"
+        } else {
+            ""
+        };
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut finding = Finding::new(
             state,
-            format!("{verb} {files} files and {others} others, {}{verified}{left_out}", bytes(size)),
+            format!(
+                "{verb} {files} files and {others} others, {}{verified}{left_out}",
+                bytes(size)
+            ),
         )
         .object(self.to.display().to_string())
         .cause(Cause::CONTENT)
@@ -125,7 +159,13 @@ impl Act for Restore {
 /// A path as snapshots have it: without slashes at its ends.
 pub(crate) fn in_snapshot(path: &std::path::Path) -> Vec<u8> {
     let bytes = path.as_os_str().as_bytes();
-    let start = bytes.iter().position(|byte| *byte != b'/').unwrap_or(bytes.len());
-    let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(start, |at| at + 1);
+    let start = bytes
+        .iter()
+        .position(|byte| *byte != b'/')
+        .unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .rposition(|byte| *byte != b'/')
+        .map_or(start, |at| at + 1);
     bytes[start..end].to_vec()
 }

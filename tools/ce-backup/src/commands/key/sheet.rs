@@ -35,7 +35,10 @@ impl Act for Sheet {
         let key = zeroize::Zeroizing::new(Identity::examine(text.expose(), &self.key)?);
         let sheet = sheet(text.expose(), &key)?;
         let mut stdout = std::io::stdout().lock();
-        stdout.write_all(sheet.as_bytes()).and_then(|()| stdout.flush()).map_err(ce_cli::OutputError::from)?;
+        stdout
+            .write_all(sheet.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(ce_cli::OutputError::from)?;
         Ok(Vec::new())
     }
 }
@@ -45,19 +48,36 @@ const GROUPS: usize = 8;
 
 fn sheet(file: &str, key: &str) -> Result<zeroize::Zeroizing<String>, Fault> {
     let mut sheet = zeroize::Zeroizing::new(String::from("CE-BACKUP RECOVERY SHEET\n\n"));
-    for comment in file.lines().filter_map(|line| line.trim().strip_prefix('#')) {
+    for comment in file
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix('#'))
+    {
         let _ = writeln!(sheet, "{}", comment.trim());
     }
-    let _ = write!(sheet, "\nThe key, without spaces and line ends (letters and digits only: no b, i or o after the first 1):\n\n");
+    let _ = write!(
+        sheet,
+        "\nThe key, without spaces and line ends (letters and digits only: no b, i or o after the first 1):\n\n"
+    );
     let letters: Vec<char> = key.chars().collect();
     for line in letters.chunks(4 * GROUPS) {
         let groups: Vec<String> = line.chunks(4).map(|group| group.iter().collect()).collect();
         let _ = writeln!(sheet, "    {}", groups.join(" "));
     }
     // Capital letters alone make the code smaller; bech32 means the same by them.
-    let code = QrCode::new(key.to_uppercase()).map_err(|error| Fault::usage(format!("no QR code: {error}")))?;
-    let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build();
-    let _ = write!(sheet, "\n{drawn}\n\nTo restore: put the key into a file of mode 0600, as typed or scanned, then\n\n");
-    let _ = writeln!(sheet, "    ce-backup restore REPO latest --to DIR --identity FILE\n");
+    let code = QrCode::new(key.to_uppercase())
+        .map_err(|error| Fault::usage(format!("no QR code: {error}")))?;
+    let drawn = code
+        .render::<Dense1x2>()
+        .dark_color(Dense1x2::Dark)
+        .light_color(Dense1x2::Light)
+        .build();
+    let _ = write!(
+        sheet,
+        "\n{drawn}\n\nTo restore: put the key into a file of mode 0600, as typed or scanned, then\n\n"
+    );
+    let _ = writeln!(
+        sheet,
+        "    ce-backup restore REPO latest --to DIR --identity FILE\n"
+    );
     Ok(sheet)
 }
