@@ -7,7 +7,7 @@ CARGO = cargo
 triple := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 release := target/$(triple)/release
 debug := target/$(triple)/debug
-programs := ce-check
+programs := ce-backup ce-check
 
 .PHONY: build demo test check fmt lint bench drills fuzz man completions generate install clean help cc
 
@@ -32,7 +32,7 @@ test: cc             ## install what the tests need, run them all
 check: cc fmt lint   ## formatting, lints, drift of generated files
 	$(CARGO) run --quiet --locked -p ce-tests --bin generate target/generated
 	@diff -r target/generated/man man && diff -r target/generated/completions completions \
-	    && diff target/generated/tools/ce-check/ce-check.schema.json tools/ce-check/ce-check.schema.json \
+	    && for tool in $(programs); do diff target/generated/tools/$$tool/$$tool.schema.json tools/$$tool/$$tool.schema.json || exit; done \
 	    && diff target/generated/packaging/nagios/ce.cfg packaging/nagios/ce.cfg \
 	    || { echo "make: generated files differ from what is committed: run make generate" >&2; exit 1; }
 

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
 fn files() -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = man::pages();
     files.extend(completions::scripts());
+    files.push(schema::of_backup());
     files.push(schema::of_check());
     files.push(nagios::commands());
     files

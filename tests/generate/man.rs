@@ -1,4 +1,4 @@
-//! Man pages: `ce-check(1)` for the whole, `ce-check-CHECK(1)` for each check and command.
+//! Man pages: one for each program, and one for each of its commands, `ce-check-disk(1)`.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -8,21 +8,110 @@ use clap::Command;
 
 /// Every page and its text in roff.
 pub(crate) fn pages() -> Vec<(PathBuf, Vec<u8>)> {
-    let mut whole = ce_check::command();
-    whole.build();
-    let mut pages = vec![overview(&whole)];
-    for command in whole.get_subcommands() {
-        let check = CHECKS
-            .iter()
-            .copied()
-            .find(|check| check.name == command.get_name());
-        pages.push(page(command, check));
+    let mut pages = Vec::new();
+    for program in PROGRAMS {
+        let mut whole = (program.command)();
+        whole.build();
+        pages.push(overview(program, &whole));
+        below(program, &whole, program.name, &mut pages);
     }
     pages
         .into_iter()
         .map(|(name, text)| (PathBuf::from(format!("man/{name}.1")), text.into_bytes()))
         .collect()
 }
+
+/// A page for each command; for a group of commands, for each of these.
+fn below(program: &Program, parent: &Command, prefix: &str, pages: &mut Vec<(String, String)>) {
+    for command in parent.get_subcommands() {
+        if command.has_subcommands() {
+            let prefix = format!("{prefix}-{}", command.get_name());
+            below(program, command, &prefix, pages);
+        } else {
+            pages.push(page(program, command, prefix));
+        }
+    }
+}
+
+/// A program that has pages.
+struct Program {
+    name: &'static str,
+    command: fn() -> Command,
+    synopsis: &'static str,
+    /// What the overview says besides.
+    more: &'static str,
+    commands: &'static str,
+    /// What the exit codes mean.
+    endings: [&'static str; 4],
+    see_also: &'static str,
+    files: &'static [(&'static str, &'static str)],
+}
+
+const STATE: (&str, &str) = (
+    "/var/lib/ce",
+    "State between runs; for users other than root $XDG_STATE_HOME/ce; CE_STATE_DIR overrides both",
+);
+
+const PROGRAMS: &[Program] = &[
+    Program {
+        name: "ce-backup",
+        command: ce_backup::command,
+        synopsis: "ce-backup COMMAND [OPTIONS]",
+        more: "A repository is a folder. The server's own key, which is made by init, lets it write, deduplicate and list; \
+               the organisation's key, which is made by key new and kept elsewhere, is needed to read. lib/vault/FORMAT.md of the \
+               source has the format.",
+        commands: "COMMANDS",
+        endings: [
+            "Done",
+            "Done with something left out, or WARNING",
+            "Not done, or damaged, or CRITICAL",
+            "Could not be tried: wrong usage or configuration, wrong key, stopped by a signal, a fault",
+        ],
+        see_also: "ce-backup-create(1), ce-backup-restore(1), ce-backup-check(1), ce-backup-key-new(1)",
+        files: &[
+            (
+                "/var/lib/ce/backup/ID.key",
+                "This machine's key for the repository of that id, mode 0600; save it off-line with the organisation's",
+            ),
+            (
+                "/var/lib/ce/backup/ID.seen",
+                "The newest snapshots that were seen, so that a removed one is missed",
+            ),
+            (
+                "/var/cache/ce/backup/ID",
+                "What the last run saw of each file; it can be deleted at any time",
+            ),
+            STATE,
+            (
+                "/usr/share/ce/schema",
+                "JSON Schemas of the record and of what ce-backup adds",
+            ),
+        ],
+    },
+    Program {
+        name: "ce-check",
+        command: ce_check::command,
+        synopsis: "ce-check CHECK [OPTIONS]",
+        more: "Called through a link named as a plugin of the monitoring-plugins, check_disk or check_http for example, it \
+               takes that plugin's flags, writes its kind of line and ends with its exit codes; each check's page lists \
+               where it deviates, and why.",
+        commands: "CHECKS AND COMMANDS",
+        endings: [
+            "OK",
+            "WARNING",
+            "CRITICAL",
+            "UNKNOWN: wrong usage or configuration, something could not be read, a timeout of its own, a fault",
+        ],
+        see_also: "ce-check-run(1), ce-check-render(1), ce-check-submit(1)",
+        files: &[
+            STATE,
+            (
+                "/usr/share/ce/schema",
+                "JSON Schemas of the record and of what ce-check adds",
+            ),
+        ],
+    },
+];
 
 /// A page under construction.
 struct Page(String);
@@ -97,10 +186,10 @@ fn about(command: &Command) -> String {
         .unwrap_or_default()
 }
 
-fn overview(whole: &Command) -> (String, String) {
-    let mut page = Page::new("ce-check", &about(whole));
+fn overview(program: &Program, whole: &Command) -> (String, String) {
+    let mut page = Page::new(program.name, &about(whole));
     page.heading("SYNOPSIS");
-    page.paragraph("ce-check CHECK [OPTIONS]");
+    page.paragraph(program.synopsis);
     page.heading("DESCRIPTION");
     let long = whole
         .get_long_about()
@@ -112,29 +201,22 @@ fn overview(whole: &Command) -> (String, String) {
         page.paragraph(after);
         examples
     });
-    page.paragraph(
-        "Called through a link named as a plugin of the monitoring-plugins, check_disk or check_http for example, it \
-         takes that plugin's flags, writes its kind of line and ends with its exit codes; each check's page lists \
-         where it deviates, and why.",
-    );
-    page.heading("CHECKS AND COMMANDS");
+    page.paragraph(program.more);
+    page.heading(program.commands);
     for command in whole.get_subcommands() {
         page.item(
-            &format!("ce-check-{}(1)", command.get_name()),
+            &format!("{}-{}(1)", program.name, command.get_name()),
             &about(command),
         );
     }
     page.heading("EXAMPLES");
     page.verbatim(examples.trim_start_matches("Examples:\n"));
-    endings(
-        &mut page,
-        "ce-check-run(1), ce-check-render(1), ce-check-submit(1)",
-    );
-    ("ce-check".to_owned(), page.0)
+    endings(&mut page, program, program.see_also);
+    (program.name.to_owned(), page.0)
 }
 
-fn page(command: &Command, check: Option<&Check>) -> (String, String) {
-    let name = format!("ce-check-{}", command.get_name());
+fn page(program: &Program, command: &Command, prefix: &str) -> (String, String) {
+    let name = format!("{prefix}-{}", command.get_name());
     let mut page = Page::new(&name, &about(command));
     page.heading("SYNOPSIS");
     let positionals: String = command
@@ -146,7 +228,7 @@ fn page(command: &Command, check: Option<&Check>) -> (String, String) {
                 .iter()
                 .map(ToString::to_string)
                 .collect();
-            let words = names.join(" ");
+            let words = names.join(" ").replace("> <", " ");
             if argument.is_required_set() {
                 format!(" {words}")
             } else {
@@ -154,8 +236,13 @@ fn page(command: &Command, check: Option<&Check>) -> (String, String) {
             }
         })
         .collect();
+    let called = prefix.replacen(
+        &format!("{}-", program.name),
+        &format!("{} ", program.name),
+        1,
+    );
     page.paragraph(&format!(
-        "ce-check {} [OPTIONS]{positionals}",
+        "{called} {} [OPTIONS]{positionals}",
         command.get_name()
     ));
     page.heading("DESCRIPTION");
@@ -168,14 +255,17 @@ fn page(command: &Command, check: Option<&Check>) -> (String, String) {
         page.paragraph(paragraph);
     }
     options(&mut page, command);
-    if let Some(check) = check {
+    let name_of_check = command.get_name();
+    if program.name == "ce-backup" {
+        backup_records(&mut page, name_of_check);
+    } else if let Some(check) = CHECKS.iter().find(|check| check.name == name_of_check) {
         documented(&mut page, check);
     }
     if let Some(examples) = command.get_after_help() {
         page.heading("EXAMPLES");
         page.verbatim(examples.to_string().trim_start_matches("Examples:\n"));
     }
-    endings(&mut page, "ce-check(1)");
+    endings(&mut page, program, &format!("{}(1)", program.name));
     (name, page.0)
 }
 
@@ -204,7 +294,11 @@ fn options(page: &mut Page, command: &Command) {
             .filter(|_| takes_value)
             .unwrap_or_default();
         let values: Vec<String> = names_of_values.iter().map(ToString::to_string).collect();
-        let term = format!("{} {}", names.join(", "), values.join(" "));
+        let term = format!(
+            "{} {}",
+            names.join(", "),
+            values.join(" ").replace("> <", " ")
+        );
         let mut help = argument
             .get_long_help()
             .or(argument.get_help())
@@ -222,6 +316,29 @@ fn options(page: &mut Page, command: &Command) {
             let _ = write!(help, " [default: {}]", defaults.join(" "));
         }
         page.item(term.trim(), &help);
+    }
+}
+
+/// What the record of a command of ce-backup holds.
+fn backup_records(page: &mut Page, command: &str) {
+    let Some(entry) = ce_backup::DOCUMENTED
+        .iter()
+        .find(|entry| entry.check == command)
+    else {
+        return;
+    };
+    for (heading, fields) in [("METRICS", entry.metrics), ("DATA", entry.data)] {
+        if !fields.is_empty() {
+            page.heading(heading);
+        }
+        for (name, kind, about) in fields {
+            let kind = if kind.is_empty() {
+                String::new()
+            } else {
+                format!(" ({kind})")
+            };
+            page.item(&format!("{name}{kind}"), about);
+        }
     }
 }
 
@@ -253,25 +370,15 @@ fn documented(page: &mut Page, check: &Check) {
     }
 }
 
-fn endings(page: &mut Page, see_also: &str) {
+fn endings(page: &mut Page, program: &Program, see_also: &str) {
     page.heading("EXIT STATUS");
-    for (code, meaning) in [
-        ("0", "OK"),
-        ("1", "WARNING"),
-        ("2", "CRITICAL"),
-        (
-            "3",
-            "UNKNOWN: wrong usage or configuration, something could not be read, a timeout of its own, a fault",
-        ),
-    ] {
-        page.item(code, meaning);
+    for (code, meaning) in program.endings.iter().enumerate() {
+        page.item(&code.to_string(), meaning);
     }
     page.heading("FILES");
-    page.item("/var/lib/ce", "State between runs; for users other than root $XDG_STATE_HOME/ce; CE_STATE_DIR overrides both");
-    page.item(
-        "/usr/share/ce/schema",
-        "JSON Schemas of the record and of what ce-check adds",
-    );
+    for (path, meaning) in program.files {
+        page.item(path, meaning);
+    }
     page.heading("SEE ALSO");
     page.paragraph(see_also);
 }

@@ -8,7 +8,7 @@ use crate::reader::Reader;
 use crate::repository::Repository;
 use crate::restore::{is_below, may_hold};
 use crate::snapshot::Snapshot;
-use crate::tree::{Extent, Item, Kind, Reference, compare};
+use crate::tree::{Extent, Item, Kind, Metadata, Owner, Reference, Xattrs, compare};
 
 /// One snapshot, to be looked into.
 pub struct Browser<'a> {
@@ -120,10 +120,10 @@ impl<'a> Browser<'a> {
             };
             match order {
                 std::cmp::Ordering::Less => {
-                    changes.extend(old.next().map(|(item, _)| (Change::Removed, item.path)))
+                    changes.extend(old.next().map(|(item, _)| (Change::Removed, item.path)));
                 }
                 std::cmp::Ordering::Greater => {
-                    changes.extend(new.next().map(|(item, _)| (Change::Added, item.path)))
+                    changes.extend(new.next().map(|(item, _)| (Change::Added, item.path)));
                 }
                 std::cmp::Ordering::Equal => {
                     if let (Some(old), Some(new)) = (old.next(), new.next()) {
@@ -181,6 +181,6 @@ fn differs((old, old_ids): &(Item, Vec<Id>), (new, new_ids): &(Item, Vec<Id>)) -
     (!same).then_some(Change::Metadata)
 }
 
-fn but_time(metadata: &crate::tree::Metadata) -> (u32, &crate::tree::Owner, &[(Vec<u8>, Vec<u8>)]) {
+fn but_time(metadata: &Metadata) -> (u32, &Owner, &Xattrs) {
     (metadata.mode, &metadata.owner, &metadata.xattrs)
 }

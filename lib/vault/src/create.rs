@@ -36,7 +36,7 @@ use crate::key::WriterKey;
 use crate::repository::{Repository, store_error};
 use crate::seal::{Key, random};
 use crate::snapshot::{self, Figures, Head, Omission, Snapshot};
-use crate::tree::{Item, Kind};
+use crate::tree::{Item, Kind, Xattrs};
 
 /// What is backed up.
 pub enum What<'a> {
@@ -119,7 +119,7 @@ pub fn create(
             Err(Error::Refused(why))
                 if why == OVERTAKEN && again < 3 && matches!(what, What::Paths(_)) =>
             {
-                again += 1
+                again += 1;
             }
             done => return done,
         }
@@ -287,12 +287,12 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
         figures,
     };
     let (id, sequence) = commit(repository, key, head)?;
-    if leaves.changed || !sure {
-        if let Some(cache) = writer_cache {
-            let mut shards: Vec<Id> = shards.into_iter().collect();
-            shards.sort_unstable();
-            let _ = cache.commit(&shards);
-        }
+    if (leaves.changed || !sure)
+        && let Some(cache) = writer_cache
+    {
+        let mut shards: Vec<Id> = shards.into_iter().collect();
+        shards.sort_unstable();
+        let _ = cache.commit(&shards);
     }
     Ok(Created {
         id: Some(id),
@@ -391,7 +391,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn omit(&mut self, path: &[u8], why: impl ToString) {
+    fn omit(&mut self, path: &[u8], why: &dyn std::fmt::Display) {
         let path = format!("/{}", String::from_utf8_lossy(path));
         self.omissions.push(Omission {
             path,
@@ -417,9 +417,9 @@ impl Run<'_> {
                     return Err(Error::Interrupted);
                 }
                 let entry = match event {
-                    Event::Entry(entry) => entry,
+                    Event::Entry(entry) => *entry,
                     Event::Failed(path, error) => {
-                        self.omit(&path, vanished(&error));
+                        self.omit(&path, &vanished(&error));
                         continue;
                     }
                 };
@@ -441,7 +441,7 @@ impl Run<'_> {
                 if let Some(folder) = folder
                     && let Err(error) = walk.enter(&path, folder)
                 {
-                    self.omit(&path, error);
+                    self.omit(&path, &error);
                 }
             }
         }
@@ -465,7 +465,7 @@ impl Run<'_> {
             match rustix::fs::readlinkat(&entry.folder, &entry.name, Vec::new()) {
                 Ok(target) => target.into_bytes(),
                 Err(error) => {
-                    self.omit(&entry.path, vanished(&error.into()));
+                    self.omit(&entry.path, &vanished(&error.into()));
                     return Ok(None);
                 }
             }
@@ -476,7 +476,7 @@ impl Run<'_> {
         if file_type == FileType::Directory && !shallow {
             match walk::open_folder(&entry.folder, &entry.name) {
                 Ok(open) => folder = Some(open),
-                Err(error) => self.omit(&entry.path, vanished(&error)),
+                Err(error) => self.omit(&entry.path, &vanished(&error)),
             }
         }
         let other = linked_to.as_deref().unwrap_or(&target);
@@ -523,14 +523,14 @@ impl Run<'_> {
                     Ok(xattrs)
                 }
                 Ok(Outcome::Torn(read, xattrs)) => {
-                    self.omit(&entry.path, "it changed while it was read, three times");
+                    self.omit(&entry.path, &"it changed while it was read, three times");
                     pieces = read;
                     torn = true;
                     stamp = None;
                     Ok(xattrs)
                 }
                 Err(error) => {
-                    self.omit(&entry.path, vanished(&error));
+                    self.omit(&entry.path, &vanished(&error));
                     return Ok(None);
                 }
             }
@@ -540,7 +540,7 @@ impl Run<'_> {
             metadata::xattrs_at(&entry)
         };
         let xattrs = xattrs.unwrap_or_else(|error| {
-            self.omit(&entry.path, format!("extended attributes: {error}"));
+            self.omit(&entry.path, &format!("extended attributes: {error}"));
             Vec::new()
         });
         self.figures.bytes += pieces.iter().map(piece_len).sum::<u64>();
@@ -565,7 +565,7 @@ impl Run<'_> {
         &mut self,
         entry: Entry,
         kind: Kind,
-        xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+        xattrs: Xattrs,
         path_key: u64,
         stamp: Option<Stamp>,
         source: Source,

@@ -45,6 +45,9 @@ impl std::ops::Deref for Chunk {
 
 type Slot = Arc<OnceLock<Result<Arc<OpenGroup>, (String, &'static str)>>>;
 
+/// Groups in clear, and their order by last use.
+type Open = (HashMap<(u32, u16), Slot>, VecDeque<(u32, u16)>);
+
 struct OpenPack {
     id: Id,
     groups: Vec<Group>,
@@ -60,7 +63,7 @@ pub struct Reader<'a> {
     id_key: Option<Key>,
     packs: Mutex<HashMap<u32, Arc<OpenPack>>>,
     sessions: Mutex<HashMap<[u8; 16], Arc<Session>>>,
-    groups: Mutex<(HashMap<(u32, u16), Slot>, VecDeque<(u32, u16)>)>,
+    groups: Mutex<Open>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

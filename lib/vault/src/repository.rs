@@ -1,7 +1,7 @@
 //! A repository: its config, who may open what, and what is in it.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -134,11 +134,7 @@ impl Repository {
     ///
     /// # Errors
     /// When something is there already or the storage fails.
-    pub fn init(
-        store: Arc<dyn Store>,
-        recipients: Vec<Recipient>,
-        place: &PathBuf,
-    ) -> Result<Self> {
+    pub fn init(store: Arc<dyn Store>, recipients: Vec<Recipient>, place: &Path) -> Result<Self> {
         let config = Config {
             version: VERSION,
             id: hex(&random::<16>()),
@@ -153,7 +149,7 @@ impl Repository {
             .map_err(store_error("write", CONFIG))?;
         if !stored {
             return Err(Error::Exists {
-                path: place.clone(),
+                path: place.to_owned(),
                 recipients: list_of(&config.recipients),
             });
         }
@@ -167,7 +163,7 @@ impl Repository {
     ///
     /// # Errors
     /// When there is none, or its config and the copy are damaged.
-    pub fn open(store: Arc<dyn Store>, place: &PathBuf) -> Result<Self> {
+    pub fn open(store: Arc<dyn Store>, place: &Path) -> Result<Self> {
         let first = read_config(store.as_ref(), CONFIG);
         let (config, damaged) = match first {
             Ok(config) => (config, false),
@@ -175,7 +171,7 @@ impl Repository {
                 (Ok(config), Error::Damaged { .. } | Error::Missing { .. }) => (config, true),
                 (Err(Error::Missing { .. }), Error::Missing { .. }) => {
                     return Err(Error::NotARepository {
-                        path: place.clone(),
+                        path: place.to_owned(),
                     });
                 }
                 (_, first) => return Err(first),
@@ -202,7 +198,7 @@ impl Repository {
     ///
     /// # Errors
     /// When the key is another repository's, or the config is not what this writer may trust.
-    pub fn with_writer(mut self, mut key: WriterKey, path: &std::path::Path) -> Result<Self> {
+    pub fn with_writer(mut self, mut key: WriterKey, path: &Path) -> Result<Self> {
         if key.repository != self.config.id {
             return Err(Error::OtherRepository {
                 path: path.to_owned(),

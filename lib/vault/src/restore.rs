@@ -87,7 +87,7 @@ pub fn restore(
             .push(Omission { path, why });
     };
     let reader = Reader::new(repository, snapshot.writer, |error| {
-        omit(b"", error.to_string())
+        omit(b"", error.to_string());
     })?;
     let index_key = repository
         .index_key(&snapshot.writer)
@@ -110,7 +110,7 @@ pub fn restore(
             let (queue, run) = (queue.clone(), &run);
             scope.spawn(move || run.work(&queue));
         }
-        run.plan(&head.nodes, folders, tasks)
+        run.plan(&head.nodes, folders, &tasks)
     })?;
     run.finish(late);
     if options.stop.load(Ordering::Relaxed) {
@@ -144,7 +144,7 @@ impl Run<'_> {
         &self,
         nodes: &[(crate::id::Id, crate::id::Id)],
         mut folders: Folders,
-        tasks: SyncSender<Task>,
+        tasks: &SyncSender<Task>,
     ) -> Result<Late> {
         let mut links = Vec::new();
         let mut metadata = Vec::new();
@@ -206,7 +206,7 @@ impl Run<'_> {
                             if !batch.is_empty() {
                                 let _ = tasks.send(Task::Items(std::mem::take(&mut batch)));
                             }
-                            self.split(place, item, &references, &tasks);
+                            self.split(&place, item, &references, tasks);
                         }
                         _ => {
                             batch.push((place, item, references.clone()));
@@ -250,7 +250,7 @@ impl Run<'_> {
     /// Hands a large file out in parts.
     fn split(
         &self,
-        place: Place,
+        place: &Place,
         item: Item,
         references: &std::sync::Arc<Vec<Reference>>,
         tasks: &SyncSender<Task>,

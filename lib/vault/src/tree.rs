@@ -3,7 +3,7 @@
 mod item;
 mod leaf;
 
-pub use item::{Extent, Item, Kind, Metadata, Owner};
+pub use item::{Extent, Item, Kind, Metadata, Owner, Xattrs};
 pub(crate) use item::{decode_extents, encode_extents};
 pub use leaf::Reference;
 pub(crate) use leaf::{

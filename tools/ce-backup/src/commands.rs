@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use ce_cli::Common;
 use ce_record::Finding;
-use clap::{Args, Subcommand};
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
 use crate::fault::Fault;
 use crate::report;
@@ -37,12 +37,43 @@ pub(crate) trait Act: Args {
 }
 
 /// A command with the flags that all have.
-#[derive(Args, Debug)]
-pub(crate) struct With<A: Args> {
-    #[command(flatten)]
+#[derive(Debug)]
+pub(crate) struct With<A> {
     own: A,
-    #[command(flatten)]
     common: Common,
+}
+
+impl<A: Args> Args for With<A> {
+    fn augment_args(command: Command) -> Command {
+        let own = A::augment_args(Command::new(""));
+        let words = |text: Option<&clap::builder::StyledStr>| text.cloned().unwrap_or_default();
+        let (about, long) = (
+            words(own.get_about()),
+            words(own.get_long_about().or(own.get_about())),
+        );
+        Common::augment_args(A::augment_args(command))
+            .about(about)
+            .long_about(long)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<A: Args> FromArgMatches for With<A> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let (own, common) = (
+            A::from_arg_matches(matches)?,
+            Common::from_arg_matches(matches)?,
+        );
+        Ok(With { own, common })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 impl<A: Act> With<A> {
@@ -53,38 +84,23 @@ impl<A: Act> With<A> {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
-    /// Measure each stage of a backup on this machine
     Bench(With<bench::Bench>),
-    /// Write a file of a snapshot to standard output
     Cat(With<cat::Cat>),
-    /// Prove that a repository is whole
     Check(With<check::Check>),
-    /// Make a snapshot
     Create(With<create::Create>),
-    /// Say what differs between two snapshots
     Diff(With<diff::Diff>),
-    /// Find items of a snapshot by name
     Find(With<find::Find>),
-    /// Forget snapshots that no rule keeps
     Forget(With<forget::Forget>),
-    /// Make a repository, or let this machine write to one
     Init(With<init::Init>),
     /// Make, print and exchange keys
     #[command(subcommand)]
     Key(key::Key),
-    /// Name the snapshots
     List(With<list::List>),
-    /// Name what a snapshot holds
     Ls(With<ls::Ls>),
-    /// Delete what no snapshot needs any more
     Prune(With<prune::Prune>),
-    /// Mend damage from parity, rebuild the index
     Repair(With<repair::Repair>),
-    /// Put a snapshot's files back
     Restore(With<restore::Restore>),
-    /// Say what is stored
     Stats(With<stats::Stats>),
-    /// Judge how fresh and whole the backups are
     Status(With<status::Status>),
 }
 

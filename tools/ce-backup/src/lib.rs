@@ -1,6 +1,7 @@
 //! Keep a copy: encrypted, deduplicated snapshots that the server itself cannot read.
 
 mod commands;
+mod documented;
 mod fault;
 mod place;
 mod progress;
@@ -8,6 +9,8 @@ mod report;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+
+pub use documented::{DOCUMENTED, Documented, Field};
 
 use clap::{Command, CommandFactory, FromArgMatches, Parser};
 
@@ -32,9 +35,9 @@ const LONG_ABOUT: &str = "\
 Keep a copy: encrypted, deduplicated snapshots that the server itself cannot read.
 
 Examples:
-  ce-backup key new --out org.key                                  once, on a machine that is not the server
-  ce-backup init /backup --recipient ceorg1...                     once, on the server
-  ce-backup create /backup /etc /srv --exclude '*.tmp'             every night
+  ce-backup key new --out org.key
+  ce-backup init /backup --recipient ceorg1...
+  ce-backup create /backup /etc /srv --exclude '*.tmp'
   ce-backup restore /backup latest --to /tmp/r --identity org.key
 
 The server can write, deduplicate and list; only the organisation's key reads. It exits 0 when all is done, 1 when \

@@ -58,7 +58,7 @@ impl Place {
 
     /// Opens it with every key at hand.
     pub fn open(&self, path: &Path) -> Result<Repository, Fault> {
-        let mut repository = Repository::open(store(path), &path.to_owned())?;
+        let mut repository = Repository::open(store(path), path)?;
         let key_file = writer_path(&repository.config.id);
         if let Some(key) = read_writer(&key_file)? {
             let before = key.generation;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::error::Malformed;
 use crate::id::Id;
 use crate::tree::{
-    Extent, Reference, decode_extents, decode_references, encode_extents, encode_references,
+    Extent, Reference, Xattrs, decode_extents, decode_references, encode_extents, encode_references,
 };
 use crate::wire::{Cursor, put_bytes, put_varint};
 
@@ -31,7 +31,7 @@ pub(super) struct CachedItem {
     path: PathKey,
     pub stamp: Stamp,
     pub extents: Vec<Extent>,
-    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub xattrs: Xattrs,
 }
 
 /// A leaf as the last run left it.

@@ -10,7 +10,7 @@ use super::walk::Entry;
 use crate::chunker::{Chunker, MOST};
 use crate::error::Result;
 use crate::id::Id;
-use crate::tree::{Extent, Reference, encode_list};
+use crate::tree::{Extent, Reference, Xattrs, encode_list};
 
 /// Files below this size share chunks with their neighbours.
 pub(super) const SMALL: usize = 64 << 10;
@@ -54,9 +54,9 @@ pub(super) struct Content<'p, 'scope, 'env> {
 /// How a file was read.
 pub(super) enum Outcome {
     /// As it stood still.
-    Whole(Vec<Piece>, Vec<(Vec<u8>, Vec<u8>)>),
+    Whole(Vec<Piece>, Xattrs),
     /// As it was at the last of several attempts; it changed during each.
-    Torn(Vec<Piece>, Vec<(Vec<u8>, Vec<u8>)>),
+    Torn(Vec<Piece>, Xattrs),
 }
 
 /// How often a file that changes is read.
@@ -107,10 +107,7 @@ impl<'p, 'scope, 'env> Content<'p, 'scope, 'env> {
         clippy::type_complexity,
         reason = "the outer error is the repository's, the inner one the file's"
     )]
-    fn attempt(
-        &mut self,
-        entry: &Entry,
-    ) -> Result<io::Result<(Vec<Piece>, Vec<(Vec<u8>, Vec<u8>)>, Statx)>> {
+    fn attempt(&mut self, entry: &Entry) -> Result<io::Result<(Vec<Piece>, Xattrs, Statx)>> {
         let file = match open(entry) {
             Ok(file) => file,
             Err(error) => return Ok(Err(error)),

@@ -10,7 +10,7 @@ use rustix::fs::Statx;
 use super::cache::{PathKey, Stamp};
 use super::walk::Entry;
 use crate::seal::Key;
-use crate::tree::{Metadata, Owner};
+use crate::tree::{Metadata, Owner, Xattrs};
 
 /// Names of users and groups, from the files that name them.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ fn names(path: &str) -> HashMap<u32, String> {
     names
 }
 
-pub(super) fn metadata(stat: &Statx, owners: &Owners, xattrs: Vec<(Vec<u8>, Vec<u8>)>) -> Metadata {
+pub(super) fn metadata(stat: &Statx, owners: &Owners, xattrs: Xattrs) -> Metadata {
     Metadata {
         mode: u32::from(stat.stx_mode) & 0o7777,
         owner: owners.of(stat),
@@ -63,7 +63,7 @@ pub(super) fn metadata(stat: &Statx, owners: &Owners, xattrs: Vec<(Vec<u8>, Vec<
 }
 
 /// Extended attributes of an open file or folder, sorted by name.
-pub(super) fn xattrs_of(file: impl AsFd) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+pub(super) fn xattrs_of(file: impl AsFd) -> io::Result<Xattrs> {
     let file = file.as_fd();
     read_xattrs(
         |list| rustix::fs::flistxattr(file, list),
@@ -72,7 +72,7 @@ pub(super) fn xattrs_of(file: impl AsFd) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> 
 }
 
 /// Extended attributes of what cannot be opened: links, pipes, sockets, devices.
-pub(super) fn xattrs_at(entry: &Entry) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+pub(super) fn xattrs_at(entry: &Entry) -> io::Result<Xattrs> {
     let mut path = format!("/proc/self/fd/{}/", entry.folder.as_raw_fd()).into_bytes();
     path.extend_from_slice(entry.name.as_bytes());
     let path = path.as_slice();
@@ -87,7 +87,7 @@ type Errno = rustix::io::Errno;
 fn read_xattrs(
     mut list: impl FnMut(&mut [u8]) -> Result<usize, Errno>,
     mut get: impl FnMut(&CStr, &mut [u8]) -> Result<usize, Errno>,
-) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+) -> io::Result<Xattrs> {
     let mut names = vec![0; 256];
     let len = match fill(&mut names, &mut list) {
         Ok(len) => len,

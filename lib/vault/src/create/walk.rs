@@ -38,7 +38,7 @@ impl Entry {
 
 /// What the walk comes across.
 pub(super) enum Event {
-    Entry(Entry),
+    Entry(Box<Entry>),
     /// Something that cannot be looked at.
     Failed(Vec<u8>, io::Error),
 }
@@ -117,7 +117,8 @@ impl Walk {
         };
         match start() {
             Ok((folder, entries)) => {
-                walk.pending.extend(entries.into_iter().map(Event::Entry));
+                walk.pending
+                    .extend(entries.into_iter().map(Box::new).map(Event::Entry));
                 if parts.is_empty() {
                     match names(folder.as_fd()) {
                         Ok(names) => walk.levels.push(Level {
@@ -178,12 +179,12 @@ impl Iterator for Walk {
             }
             self.path.extend_from_slice(name.as_bytes());
             return Some(match stat(&level.folder, &name) {
-                Ok(stat) => Event::Entry(Entry {
+                Ok(stat) => Event::Entry(Box::new(Entry {
                     folder: level.folder.clone(),
                     name,
                     path: self.path.clone(),
                     stat,
-                }),
+                })),
                 Err(error) => Event::Failed(self.path.clone(), error),
             });
         }

@@ -251,11 +251,11 @@ pub(super) struct Segment {
 
 impl LargeFile {
     pub fn create(
-        place: Place,
+        place: &Place,
         item: Item,
         options: &Options<'_>,
     ) -> io::Result<Option<Arc<Self>>> {
-        let Some(target) = Target::create(&place, &item, options.existing)? else {
+        let Some(target) = Target::create(place, &item, options.existing)? else {
             return Ok(None);
         };
         rustix::fs::ftruncate(&target.file, target.size)?;

@@ -13,6 +13,9 @@ pub struct Owner {
     pub group: String,
 }
 
+/// Extended attributes: names and values.
+pub type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// What every kind of item has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
@@ -23,7 +26,7 @@ pub struct Metadata {
     /// Modification: seconds since 1970, which may be negative, and nanoseconds.
     pub mtime: (i64, u32),
     /// Extended attributes, sorted by name; ACLs and capabilities are among them.
-    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub xattrs: Xattrs,
 }
 
 /// A piece of a file's content, in order.

@@ -46,8 +46,6 @@ impl LeafBuilder {
         })
     }
 
-    /// A number whose chunk is known later, by [`LeafBuilder::resolve`].
-
     pub fn push(&mut self, item: &Item) {
         let owner = self
             .owners

@@ -62,7 +62,7 @@ impl Act for Bench {
             }),
             self.stage("compress-text", "zstd 3 and seal, text", || compress(&text)),
             self.stage("compress-random", "zstd 3 and seal, random bytes", || {
-                compress(&random)
+                compress(&random);
             }),
             self.stage("seal-ring", "ChaCha20-Poly1305 by ring", || seal(&ring)),
         ];

@@ -21,7 +21,7 @@ use crate::place::{self, Place};
   ce-backup cat /backup latest /etc/hosts --identity org.key")]
 pub(crate) struct Cat {
     /// The repository, the snapshot, and the file's path in it
-    #[arg(value_name = "REPO> <SNAPSHOT> <PATH")]
+    #[arg(value_name = "REPO SNAPSHOT PATH")]
     words: Vec<PathBuf>,
 
     #[command(flatten)]

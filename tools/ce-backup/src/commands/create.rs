@@ -29,7 +29,7 @@ use crate::progress::{self, Reading, STOP};
   ce-backup create /backup --exec shop.sql -- mariadb-dump --single-transaction shop")]
 pub(crate) struct Create {
     /// The repository, then what to back up
-    #[arg(value_name = "REPO> <PATH")]
+    #[arg(value_name = "REPO PATH")]
     words: Vec<PathBuf>,
 
     /// Leave this out: a pattern for names, or for whole paths when it begins with a slash
@@ -116,7 +116,7 @@ impl Act for Create {
             stop: &STOP,
             progress: &counted,
         };
-        let created = self.run(&repository, paths, &options)?;
+        let created = self.run(&repository, &paths, &options)?;
         drop(shown);
         if let Some(id) = created.id {
             let writer = hex(&repository.writer()?.id());
@@ -150,7 +150,7 @@ impl Create {
     fn run(
         &self,
         repository: &Repository,
-        paths: Vec<PathBuf>,
+        paths: &[PathBuf],
         options: &Options<'_>,
     ) -> Result<Created, Fault> {
         let streams = self.stdin.is_some() || self.exec.is_some();

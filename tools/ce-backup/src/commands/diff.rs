@@ -21,7 +21,7 @@ use crate::place::{self, Place};
   ce-backup diff /backup 5f2c19 latest --identity org.key")]
 pub(crate) struct Diff {
     /// The repository, the earlier and the later snapshot
-    #[arg(value_name = "REPO> <SNAPSHOT> <SNAPSHOT")]
+    #[arg(value_name = "REPO SNAPSHOT SNAPSHOT")]
     words: Vec<PathBuf>,
 
     #[command(flatten)]

@@ -22,7 +22,7 @@ use crate::place::{self, Place};
   ce-backup find /backup latest '/etc/**/*.conf' --identity org.key")]
 pub(crate) struct Find {
     /// The repository, the snapshot, and patterns
-    #[arg(value_name = "REPO> <SNAPSHOT> <GLOB")]
+    #[arg(value_name = "REPO SNAPSHOT GLOB")]
     words: Vec<PathBuf>,
 
     #[command(flatten)]

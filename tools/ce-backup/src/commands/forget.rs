@@ -26,7 +26,7 @@ use crate::place::{self, Place};
   ce-backup forget /backup 5f2c19")]
 pub(crate) struct Forget {
     /// The repository, and single snapshots
-    #[arg(value_name = "REPO> <SNAPSHOT")]
+    #[arg(value_name = "REPO SNAPSHOT")]
     words: Vec<PathBuf>,
 
     /// Keep the newest N
@@ -75,6 +75,9 @@ pub(crate) struct Forget {
     #[command(flatten)]
     place: Place,
 }
+
+/// Snapshots of one host and set of paths, with when the storage received them.
+type Series = Vec<(Snapshot, i64, Head)>;
 
 impl Act for Forget {
     const NAME: &'static str = "forget";
@@ -171,8 +174,7 @@ impl Forget {
         repository: &ce_vault::Repository,
         policy: &Policy,
     ) -> Result<Vec<(Snapshot, Vec<&'static str>)>, Fault> {
-        let mut series: BTreeMap<(String, Vec<String>), Vec<(Snapshot, i64, Head)>> =
-            BTreeMap::new();
+        let mut series: BTreeMap<(String, Vec<String>), Series> = BTreeMap::new();
         for snapshot in repository.snapshots()? {
             let (snapshot, received) = snapshot?;
             let Ok(head) = repository.head(&snapshot) else {

@@ -13,17 +13,11 @@ use super::With;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Key {
-    /// Let another organisation key open a repository
     Add(With<change::Add>),
-    /// Make an organisation's key pair
     New(With<new::New>),
-    /// Shut an organisation key out
     Remove(With<change::Remove>),
-    /// Make a key for the maintenance host
     Role(With<role::RoleKey>),
-    /// Replace an organisation key by a new one
     Rotate(With<change::Rotate>),
-    /// Print a key as a sheet of paper to keep
     Sheet(With<sheet::Sheet>),
 }
 

@@ -36,7 +36,7 @@ impl Act for List {
         for snapshot in repository.snapshots()? {
             match snapshot {
                 Ok((snapshot, received)) => {
-                    findings.push(finding(&repository, &snapshot, received))
+                    findings.push(finding(&repository, &snapshot, received));
                 }
                 Err(error) => findings
                     .push(Finding::new(State::Critical, error.to_string()).cause(Cause::CONTENT)),

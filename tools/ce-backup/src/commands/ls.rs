@@ -21,7 +21,7 @@ use crate::place::{self, Place};
   ce-backup ls /backup 5f2c19 /etc/apache2 --identity org.key")]
 pub(crate) struct Ls {
     /// The repository, the snapshot, and paths in it
-    #[arg(value_name = "REPO> <SNAPSHOT> <PATH")]
+    #[arg(value_name = "REPO SNAPSHOT PATH")]
     words: Vec<PathBuf>,
 
     #[command(flatten)]

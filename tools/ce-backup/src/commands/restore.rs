@@ -25,7 +25,7 @@ use crate::progress::{self, Reading, STOP};
   ce-backup restore /backup latest:client=acme /srv --to / --in-place --identity org.key")]
 pub(crate) struct Restore {
     /// The repository, the snapshot (an id's beginning, latest, latest:KEY=VALUE), and paths in it
-    #[arg(value_name = "REPO> <SNAPSHOT> <PATH")]
+    #[arg(value_name = "REPO SNAPSHOT PATH")]
     words: Vec<PathBuf>,
 
     /// Below this folder, which is made when it is missing
