@@ -89,6 +89,21 @@ pub fn check(repository: &Repository, options: &Options<'_>) -> Result<Report> {
     Ok(report)
 }
 
+/// What is wrong with the chains of snapshots, without a look at packs.
+///
+/// # Errors
+/// When the storage fails.
+pub fn chains(repository: &Repository, known: &[(String, u64, Id)]) -> Result<Vec<String>> {
+    let mut report = Report::default();
+    let publics = writers(repository, &mut report)?;
+    let mut damaged = Vec::new();
+    let forgotten = forgotten::load(repository, |error| damaged.push(error.to_string()))?;
+    report.problems.append(&mut damaged);
+    let snapshots = snapshots(repository, &publics, &mut report)?;
+    chain(repository, &snapshots, &forgotten, known, &mut report);
+    Ok(report.problems)
+}
+
 fn writers(repository: &Repository, report: &mut Report) -> Result<HashMap<[u8; 16], [u8; 32]>> {
     let mut publics = HashMap::new();
     for writer in repository.writers()? {

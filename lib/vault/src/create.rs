@@ -160,6 +160,7 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
     for (_, bytes) in &orphans {
         journal::adopt(bytes, repository.store.as_ref(), &mut adopted);
     }
+    adopted.retain(|pack| !condemned.contains(pack));
     let load = || {
         let mut damaged = None;
         let mut index = repository.index(&writer, |error| damaged = Some(error))?;
@@ -334,8 +335,7 @@ fn not_condemned_since(
     if now.is_subset_of(before) {
         return Ok(());
     }
-    let needed = crate::reach::packs(repository, writer, nodes)?;
-    if needed.iter().any(|pack| now.contains(pack)) {
+    if crate::reach::relies_on(repository, writer, nodes, |pack| now.contains(pack))? {
         return Err(Error::Refused(OVERTAKEN.to_owned()));
     }
     Ok(())

@@ -71,23 +71,28 @@ pub(crate) fn read(repository: &Repository, name: &str, bytes: &[u8]) -> Result<
         .ok_or(Malformed("its signature is none"))
         .map_err(damaged())?;
     let message = message(&signed.forgotten);
-    let entitled = match (&signed.signer, &signed.writer) {
-        (Some(signer), _) => {
-            let config = &repository.config;
-            (config.recipients.contains(signer) || config.maintainers.contains(signer))
-                && signer.verifies(&message, &signature)
-        }
-        (None, Some(writer)) => {
-            let own = forgotten.iter().all(|snapshot| snapshot.writer == *writer);
-            let known = repository
-                .writers()?
-                .into_iter()
-                .flatten()
-                .find(|known| known.id == *writer);
-            own && known.is_some_and(|known| verifies(&known.public(), &message, &signature))
-        }
-        (None, None) => false,
-    };
+    let entitled = repository
+        .config
+        .accepted
+        .iter()
+        .any(|accepted| accepted == name)
+        || match (&signed.signer, &signed.writer) {
+            (Some(signer), _) => {
+                let config = &repository.config;
+                (config.recipients.contains(signer) || config.maintainers.contains(signer))
+                    && signer.verifies(&message, &signature)
+            }
+            (None, Some(writer)) => {
+                let own = forgotten.iter().all(|snapshot| snapshot.writer == *writer);
+                let known = repository
+                    .writers()?
+                    .into_iter()
+                    .flatten()
+                    .find(|known| known.id == *writer);
+                own && known.is_some_and(|known| verifies(&known.public(), &message, &signature))
+            }
+            (None, None) => false,
+        };
     if !entitled {
         return Err(damaged()(Malformed("nobody who may forget signed it")));
     }
@@ -111,6 +116,22 @@ pub(crate) fn load(
         }
     }
     Ok(all)
+}
+
+/// The names of all objects that are valid now.
+pub(crate) fn valid(repository: &Repository) -> Result<Vec<String>> {
+    let listed = repository.list("forgotten")?;
+    let is_valid = |name: &String| {
+        repository
+            .get(name)
+            .and_then(|bytes| read(repository, name, &bytes))
+            .is_ok()
+    };
+    Ok(listed
+        .into_iter()
+        .map(|listed| listed.name)
+        .filter(is_valid)
+        .collect())
 }
 
 /// The newest forgotten snapshot of a writer.

@@ -78,6 +78,20 @@ impl Index {
         self.places(chunk).next()
     }
 
+    /// The numbers of a chunk's entries, each with its place.
+    pub fn numbered(&self, chunk: &ShortId) -> impl Iterator<Item = (usize, Place)> {
+        let from = self.entries.partition_point(|entry| entry.chunk < *chunk);
+        (from..).zip(self.places(chunk))
+    }
+
+    /// The places of all entries, by number.
+    pub fn all(&self) -> impl Iterator<Item = Place> {
+        self.entries.iter().map(|entry| Place {
+            pack: entry.pack,
+            group: entry.group,
+        })
+    }
+
     /// Everywhere that a chunk is.
     pub fn places(&self, chunk: &ShortId) -> impl Iterator<Item = Place> {
         debug_assert!(self.sorted, "an index is sorted before it is asked");

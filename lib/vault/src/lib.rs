@@ -8,6 +8,7 @@
     reason = "keys and buffers are not for printing"
 )]
 
+pub mod browse;
 pub mod check;
 pub mod chunker;
 mod condemned;
@@ -21,10 +22,13 @@ mod index;
 mod key;
 pub mod pack;
 pub mod parity;
+pub mod prune;
 mod reach;
 mod reader;
+pub mod repair;
 mod repository;
 pub mod restore;
+pub mod retention;
 pub mod seal;
 mod snapshot;
 pub mod store;

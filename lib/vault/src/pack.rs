@@ -248,6 +248,11 @@ impl Builder {
         self.bytes.len() + GROUP > PACK
     }
 
+    /// Appends a group of another pack of the same session, as it is.
+    pub fn push_sealed(&mut self, group: Group, bytes: &[u8]) {
+        self.push(Sealed { group, bytes });
+    }
+
     /// Appends a group.
     pub fn push(&mut self, sealed: Sealed<'_>) {
         let mut group = sealed.group;

@@ -41,21 +41,20 @@ pub(crate) fn visit(
     Ok(())
 }
 
-/// The packs that a tree is in.
-pub(crate) fn packs(
+/// Whether a tree needs a chunk that is in no other pack than these.
+pub(crate) fn relies_on(
     repository: &Repository,
     writer: &[u8; 16],
     nodes: &[(Id, Id)],
-) -> Result<HashSet<Id>> {
+    packs: impl Fn(&Id) -> bool,
+) -> Result<bool> {
     let reader = Reader::new(repository, *writer, |_| {})?;
-    let mut packs = HashSet::new();
     let index = reader.index();
+    let mut relies = false;
     visit(&reader, nodes, &mut HashSet::new(), &mut |id| {
-        packs.extend(
-            index
-                .find(&id.short())
-                .map(|place| index.packs[place.pack as usize]),
-        );
+        relies |= !index
+            .places(&id.short())
+            .any(|place| !packs(&index.packs[place.pack as usize]));
     })?;
-    Ok(packs)
+    Ok(relies)
 }

@@ -19,6 +19,8 @@ use crate::store::{Listed, Store};
 
 const CONFIG: &str = "config";
 const COPY: &str = "config.copy";
+/// How often the index is listed anew when prune replaces shards meanwhile.
+const LISTINGS: usize = 20;
 /// The newest that this program knows.
 const VERSION: u64 = 1;
 
@@ -34,6 +36,9 @@ pub struct Config {
     /// Who may see structure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub maintainers: Vec<Recipient>,
+    /// Objects under `forgotten/` that were valid when the recipients changed, whoever signed them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<String>,
     /// Raised with every change, each signed by a recipient of the one before.
     pub generation: u64,
 }
@@ -139,6 +144,7 @@ impl Repository {
             id: hex(&random::<16>()),
             recipients,
             maintainers: Vec::new(),
+            accepted: Vec::new(),
             generation: 0,
         };
         let bytes = encode_config(&config, None);
@@ -322,6 +328,12 @@ impl Repository {
             .is_some_and(|identity| identity.recipient().role == Role::Organisation)
     }
 
+    /// Whose key it was opened with, besides the writer's.
+    #[must_use]
+    pub fn opened_by(&self) -> Option<Recipient> {
+        self.identity.as_ref().map(Identity::recipient)
+    }
+
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
     }
@@ -491,7 +503,25 @@ impl Repository {
     /// Every chunk of a writer. Damaged shards go to `report`; the index is then incomplete.
     pub(crate) fn index(&self, writer: &[u8; 16], mut report: impl FnMut(Error)) -> Result<Index> {
         let key = self.index_key(writer).ok_or(Error::NeedsIdentity)?;
+        for _ in 0..LISTINGS {
+            if let Some(index) = self.try_index(writer, &key, &mut report)? {
+                return Ok(index);
+            }
+        }
+        Err(Error::Refused(
+            "the index changed each time that it was read; run it again".into(),
+        ))
+    }
+
+    /// Every chunk of a writer, unless a shard was replaced while they were read.
+    fn try_index(
+        &self,
+        writer: &[u8; 16],
+        key: &Key,
+        report: &mut dyn FnMut(Error),
+    ) -> Result<Option<Index>> {
         let mut index = Index::default();
+        let mut failed = Vec::new();
         for listed in self.list("index")? {
             let read = self.get(&listed.name).and_then(|bytes| {
                 let damaged = || Error::damaged(&listed.name);
@@ -499,17 +529,19 @@ impl Repository {
                     return Err(damaged()(Malformed("its digest does not match")));
                 }
                 if index::writer_of(&bytes).map_err(damaged())? == *writer {
-                    index.read(&bytes, &key).map_err(damaged())?;
+                    index.read(&bytes, key).map_err(damaged())?;
                 }
                 Ok(())
             });
             match read {
-                Ok(()) | Err(Error::Missing { .. }) => {}
-                Err(error) => report(error),
+                Ok(()) => {}
+                Err(Error::Missing { .. }) => return Ok(None),
+                Err(error) => failed.push(error),
             }
         }
+        failed.into_iter().for_each(report);
         index.sort();
-        Ok(index)
+        Ok(Some(index))
     }
 
     /// Seals everything to other recipients; content is not touched.
@@ -526,9 +558,11 @@ impl Repository {
             .as_ref()
             .filter(|_| self.reads_content())
             .ok_or(Error::NeedsIdentity)?;
+        let accepted = crate::forgotten::valid(self)?;
         let config = Config {
             recipients,
             maintainers,
+            accepted,
             generation: self.config.generation + 1,
             ..self.config.clone()
         };

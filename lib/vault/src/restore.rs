@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 pub use self::place::Existing;
 use self::place::{Folders, Place};
+pub(crate) use self::write::flatten;
 use self::write::{LargeFile, Segment, Target};
 use crate::error::{Error, Result};
 use crate::reader::Reader;
@@ -158,7 +159,7 @@ impl Run<'_> {
             };
             for (at, (skeleton, private)) in node.leaves.iter().enumerate() {
                 let (first, next) = (&node.firsts[at], node.firsts.get(at + 1));
-                if !self.may_hold(first, next) {
+                if !may_hold(self.options.paths, first, next) {
                     continue;
                 }
                 let read = || {
@@ -225,19 +226,6 @@ impl Run<'_> {
             links,
             metadata,
         })
-    }
-
-    /// Whether a leaf that begins with `first` and ends before `next` may have a wanted path.
-    fn may_hold(&self, first: &[u8], next: Option<&Vec<u8>>) -> bool {
-        use crate::tree::compare;
-        let paths = self.options.paths;
-        paths.is_empty()
-            || paths.iter().any(|path| {
-                let before_end =
-                    next.is_none_or(|next| compare(path, next).is_le() || is_below(next, path));
-                // Folders on the way to a wanted path may be in any earlier leaf: they are made as they are needed.
-                before_end && (compare(first, path).is_le() || is_below(first, path))
-            })
     }
 
     fn wants(&self, path: &[u8]) -> bool {
@@ -381,9 +369,20 @@ impl Run<'_> {
 }
 
 /// Whether a path is below a folder.
-fn is_below(path: &[u8], folder: &[u8]) -> bool {
+pub(crate) fn is_below(path: &[u8], folder: &[u8]) -> bool {
     folder.is_empty()
         || path
             .strip_prefix(folder)
             .is_some_and(|rest| rest.first() == Some(&b'/'))
+}
+
+/// Whether a leaf that begins with `first` and ends before `next` may have one of these paths or something below it.
+pub(crate) fn may_hold(paths: &[Vec<u8>], first: &[u8], next: Option<&Vec<u8>>) -> bool {
+    use crate::tree::compare;
+    paths.is_empty()
+        || paths.iter().any(|path| {
+            let before_end =
+                next.is_none_or(|next| compare(path, next).is_le() || is_below(next, path));
+            before_end && (compare(first, path).is_le() || is_below(first, path))
+        })
 }

@@ -59,6 +59,15 @@ pub trait Store: Send + Sync {
     /// What the storage says.
     fn delete(&self, name: &str) -> io::Result<()>;
 
+    /// Removes what interrupted writes left behind before this time, where the storage keeps such things.
+    ///
+    /// # Errors
+    /// What the storage says.
+    fn sweep(&self, before: i64) -> io::Result<()> {
+        let _ = before;
+        Ok(())
+    }
+
     /// The storage's clock, in seconds since 1970.
     ///
     /// # Errors

@@ -5,9 +5,10 @@ mod leaf;
 
 pub use item::{Extent, Item, Kind, Metadata, Owner};
 pub(crate) use item::{decode_extents, encode_extents};
+pub use leaf::Reference;
 pub(crate) use leaf::{
-    LeafBuilder, Node, NodeBuilder, Reference, decode_leaf, decode_list, decode_references,
-    encode_list, encode_references,
+    LeafBuilder, Node, NodeBuilder, decode_leaf, decode_list, decode_references, encode_list,
+    encode_references,
 };
 
 /// The order of paths in a snapshot: name by name, so that a folder is followed by all that is below it.

@@ -1,11 +1,22 @@
 //! The commands: one file each, one line here, sorted by name.
 
+mod bench;
+mod cat;
 mod check;
 mod create;
+mod diff;
+mod find;
+mod forget;
 mod init;
 mod key;
 mod list;
+mod listing;
+mod ls;
+mod prune;
+mod repair;
 mod restore;
+mod stats;
+mod status;
 
 use std::process::ExitCode;
 
@@ -42,10 +53,20 @@ impl<A: Act> With<A> {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
+    /// Measure each stage of a backup on this machine
+    Bench(With<bench::Bench>),
+    /// Write a file of a snapshot to standard output
+    Cat(With<cat::Cat>),
     /// Prove that a repository is whole
     Check(With<check::Check>),
     /// Make a snapshot
     Create(With<create::Create>),
+    /// Say what differs between two snapshots
+    Diff(With<diff::Diff>),
+    /// Find items of a snapshot by name
+    Find(With<find::Find>),
+    /// Forget snapshots that no rule keeps
+    Forget(With<forget::Forget>),
     /// Make a repository, or let this machine write to one
     Init(With<init::Init>),
     /// Make, print and exchange keys
@@ -53,19 +74,44 @@ pub(crate) enum Verb {
     Key(key::Key),
     /// Name the snapshots
     List(With<list::List>),
+    /// Name what a snapshot holds
+    Ls(With<ls::Ls>),
+    /// Delete what no snapshot needs any more
+    Prune(With<prune::Prune>),
+    /// Mend damage from parity, rebuild the index
+    Repair(With<repair::Repair>),
     /// Put a snapshot's files back
     Restore(With<restore::Restore>),
+    /// Say what is stored
+    Stats(With<stats::Stats>),
+    /// Judge how fresh and whole the backups are
+    Status(With<status::Status>),
 }
 
 impl Verb {
     pub fn run(&self) -> ExitCode {
         match self {
+            Verb::Bench(command) => command.run(),
+            Verb::Cat(command) => command.run(),
             Verb::Check(command) => command.run(),
             Verb::Create(command) => command.run(),
+            Verb::Diff(command) => command.run(),
+            Verb::Find(command) => command.run(),
+            Verb::Forget(command) => command.run(),
             Verb::Init(command) => command.run(),
             Verb::Key(command) => command.run(),
             Verb::List(command) => command.run(),
+            Verb::Ls(command) => command.run(),
+            Verb::Prune(command) => command.run(),
+            Verb::Repair(command) => command.run(),
             Verb::Restore(command) => command.run(),
+            Verb::Stats(command) => command.run(),
+            Verb::Status(command) => command.run(),
         }
     }
+}
+
+/// An age in seconds: a plain number, or with a unit.
+fn age(text: &str) -> Result<u64, ce_cli::DurationError> {
+    ce_cli::parse_duration(text).map(|age| age.as_secs())
 }

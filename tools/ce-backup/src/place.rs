@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ce_cli::{Dirs, Secret};
 use ce_vault::store::DirStore;
-use ce_vault::{Identity, Repository, Snapshot, WriterKey};
+use ce_vault::{Id, Identity, Repository, Snapshot, WriterKey};
 use clap::Args;
 
 use crate::fault::Fault;
@@ -74,6 +74,23 @@ impl Place {
         Ok(repository)
     }
 
+    /// Opens it for a command that reads content or changes keys.
+    pub fn open_to_read(&self, path: &Path) -> Result<Repository, Fault> {
+        if self.identity.is_none() {
+            return Err(ce_vault::Error::NeedsIdentity.into());
+        }
+        let repository = self.open(path)?;
+        if !repository.reads_content() {
+            return Err(ce_vault::Error::NeedsIdentity.into());
+        }
+        Ok(repository)
+    }
+
+    /// Whose the identity is that opened it.
+    pub fn identity_recipient(&self, repository: &Repository) -> Option<ce_vault::Recipient> {
+        repository.opened_by()
+    }
+
     /// The identity that the flags name.
     pub fn identity(&self) -> Result<Option<Identity>, Fault> {
         let Some(path) = &self.identity else {
@@ -140,4 +157,32 @@ fn read_writer(path: &Path) -> Result<Option<WriterKey>, Fault> {
 /// The one snapshot that a word means: `latest`, `latest:KEY=VALUE`, or the beginning of an id.
 pub(crate) fn find(repository: &Repository, word: &str) -> Result<Snapshot, Fault> {
     Ok(repository.find(word)?)
+}
+
+/// The newest snapshots that this machine has seen, by writer.
+pub(crate) fn known_heads(repository: &str) -> Vec<(String, u64, Id)> {
+    let text = ce_cli::read_bounded(&seen_path(repository), 1 << 20).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// Remembers the newest snapshots; that it could not is no reason to fail.
+pub(crate) fn remember_heads(repository: &str, heads: &[(String, u64, Id)]) {
+    let mut known = known_heads(repository);
+    for (writer, sequence, id) in heads {
+        match known.iter_mut().find(|(other, _, _)| other == writer) {
+            Some(entry) if entry.1 < *sequence => *entry = (writer.clone(), *sequence, *id),
+            Some(_) => {}
+            None => known.push((writer.clone(), *sequence, *id)),
+        }
+    }
+    if let Ok(text) = serde_json::to_vec(&known) {
+        let _ = ce_cli::write_whole(&seen_path(repository), &text, 0o600);
+    }
+}
+
+fn seen_path(repository: &str) -> PathBuf {
+    Dirs::from_env()
+        .state
+        .join("backup")
+        .join(format!("{repository}.seen"))
 }

@@ -19,14 +19,14 @@ use crate::tree::{Extent, Item, Kind, Metadata, Reference};
 
 /// A piece of a file: where, how much, and of which chunk; of none for a hole.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
-    at: u64,
-    len: u64,
-    chunk: Option<(Id, u32)>,
+pub(crate) struct Part {
+    pub at: u64,
+    pub len: u64,
+    pub chunk: Option<(Id, u32)>,
 }
 
 /// A file's content with ids and without lists.
-pub(super) fn flatten(
+pub(crate) fn flatten(
     reader: &Reader<'_>,
     item: &Item,
     references: &[Reference],

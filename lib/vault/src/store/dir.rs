@@ -160,6 +160,15 @@ impl Store for DirStore {
         }
     }
 
+    fn sweep(&self, before: i64) -> io::Result<()> {
+        for listed in self.list(TEMPORARY)? {
+            if listed.received < before {
+                self.delete(&listed.name)?;
+            }
+        }
+        Ok(())
+    }
+
     fn now(&self) -> io::Result<i64> {
         let probe = format!("{TEMPORARY}/{}", hex(&random::<12>()));
         let path = self.path(&probe);

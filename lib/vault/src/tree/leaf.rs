@@ -12,7 +12,8 @@ use crate::wire::{Cursor, put_bytes, put_varint};
 
 /// A chunk that a leaf's items point at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Reference {
+pub struct Reference {
+    /// Its name.
     pub id: Id,
     /// Whether it is a list of further chunks, and no content itself.
     pub list: bool,

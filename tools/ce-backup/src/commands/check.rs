@@ -10,7 +10,7 @@ use clap::Args;
 use super::Act;
 use super::create::bytes;
 use crate::fault::Fault;
-use crate::place::Place;
+use crate::place::{self, Place};
 use crate::progress::{self, STOP};
 
 /// Prove that a repository is whole, as far as the keys at hand can see
@@ -60,6 +60,9 @@ impl Act for Check {
             },
         )?;
         drop(shown);
+        if report.problems.is_empty() {
+            place::remember_heads(&repository.config.id, &report.heads);
+        }
         let seen = &report.seen;
         let depth = match (report.contents, part) {
             (true, _) => "digests, structure and contents",

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use ce_cli::Common;
 use ce_record::{Cause, Finding, Metric, State};
 use ce_vault::create::{self, Created, Options, Progress, What};
-use ce_vault::{Exclude, Repository};
+use ce_vault::{Exclude, Repository, hex};
 use clap::Args;
 
 use super::Act;
@@ -118,6 +118,10 @@ impl Act for Create {
         };
         let created = self.run(&repository, paths, &options)?;
         drop(shown);
+        if let Some(id) = created.id {
+            let writer = hex(&repository.writer()?.id());
+            place::remember_heads(&repository.config.id, &[(writer, created.sequence, id)]);
+        }
         Ok(vec![self.finding(&repo, &created)])
     }
 }

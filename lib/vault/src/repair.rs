@@ -1,0 +1,165 @@
+//! Mends what can be mended: the config from its copy, packs from their parity, the index from the packs.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::index::{self, Index};
+use crate::pack;
+use crate::repository::{Repository, store_error};
+
+/// What a repair did.
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "the field's names say it")]
+pub struct Repaired {
+    pub config_restored: bool,
+    pub packs: u64,
+    pub packs_mended: Vec<Id>,
+    /// Packs beyond their parity, and packs that are gone; the index forgets them, so that the next backup stores anew what it can.
+    pub packs_lost: Vec<Id>,
+    pub shards_written: u64,
+    pub shards_removed: u64,
+    /// Writers whose index was left alone for want of their key.
+    pub writers_left: u64,
+}
+
+/// Mends a repository.
+///
+/// # Errors
+/// When the storage fails.
+pub fn repair(repository: &Repository, dry_run: bool, stop: &AtomicBool) -> Result<Repaired> {
+    let mut repaired = Repaired {
+        config_restored: repository.config_damaged,
+        ..Repaired::default()
+    };
+    if !dry_run {
+        repository.restore_config()?;
+    }
+    let mut indexes: BTreeMap<[u8; 16], Index> = BTreeMap::new();
+    let mut whole = HashSet::new();
+    for listed in repository.list("packs")? {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        let Some(id) = pack::id_of(&listed.name) else {
+            continue;
+        };
+        repaired.packs += 1;
+        let mut bytes = repository.get(&listed.name)?;
+        if Id::of(&bytes) != id {
+            let Some(mended) = pack::mend(&id, &bytes) else {
+                repaired.packs_lost.push(id);
+                continue;
+            };
+            if !dry_run {
+                repository
+                    .store
+                    .put(&listed.name, &mended)
+                    .map_err(store_error("write", &listed.name))?;
+            }
+            repaired.packs_mended.push(id);
+            bytes = mended;
+        }
+        whole.insert(id);
+        let writer = pack::header(&bytes)
+            .map_err(Error::damaged(&listed.name))?
+            .writer;
+        if let Some(key) = repository.index_key(&writer) {
+            let (_, groups) = pack::read(&id, &bytes, &key)?;
+            indexes.entry(writer).or_default().add(id, &groups);
+        }
+    }
+    rebuild(repository, &indexes, &whole, dry_run, &mut repaired)?;
+    Ok(repaired)
+}
+
+/// Writes the index of these packs in place of all shards of their writers.
+fn rebuild(
+    repository: &Repository,
+    indexes: &BTreeMap<[u8; 16], Index>,
+    whole: &HashSet<Id>,
+    dry_run: bool,
+    repaired: &mut Repaired,
+) -> Result<()> {
+    let mut left = HashSet::new();
+    let mut old = Vec::new();
+    let mut named: BTreeMap<[u8; 16], HashSet<Id>> = BTreeMap::new();
+    let mut damaged: HashSet<[u8; 16]> = HashSet::new();
+    for listed in repository.list("index")? {
+        let bytes = repository.get(&listed.name)?;
+        match index::writer_of(&bytes) {
+            Ok(writer) => match repository.index_key(&writer) {
+                Some(key) => {
+                    let mut shard = Index::default();
+                    let sound =
+                        index::name(&bytes) == listed.name && shard.read(&bytes, &key).is_ok();
+                    if !sound {
+                        damaged.insert(writer);
+                    }
+                    named.entry(writer).or_default().extend(&shard.packs);
+                    old.push((writer, listed.name));
+                }
+                None => drop(left.insert(writer)),
+            },
+            // Nobody's any more: what it said is in the packs.
+            Err(_) => {
+                damaged.extend(indexes.keys());
+                old.push(([0; 16], listed.name));
+            }
+        }
+    }
+    repaired.writers_left = left.len() as u64;
+    repaired.packs_lost.extend(
+        named
+            .values()
+            .flatten()
+            .filter(|pack| !whole.contains(pack)),
+    );
+    repaired.packs_lost.sort_unstable();
+    repaired.packs_lost.dedup();
+    let all = named
+        .keys()
+        .chain(indexes.keys())
+        .copied()
+        .collect::<HashSet<_>>();
+    let wrong: HashSet<[u8; 16]> = all
+        .into_iter()
+        .filter(|writer| {
+            let packs: HashSet<Id> = indexes
+                .get(writer)
+                .map(|index| index.packs.iter().copied().collect())
+                .unwrap_or_default();
+            damaged.contains(writer) || named.get(writer).cloned().unwrap_or_default() != packs
+        })
+        .collect();
+    let mut new = HashSet::new();
+    for writer in &wrong {
+        let (Some(index), Some(key)) = (indexes.get(writer), repository.index_key(writer)) else {
+            continue;
+        };
+        for shard in index.encode(writer, &key) {
+            let name = index::name(&shard);
+            if !dry_run {
+                repository
+                    .store
+                    .put(&name, &shard)
+                    .map_err(store_error("write", &name))?;
+            }
+            new.insert(name);
+        }
+    }
+    repaired.shards_written = new.len() as u64;
+    for (_, name) in old.iter().filter(|(writer, name)| {
+        (wrong.contains(writer) || *writer == [0; 16]) && !new.contains(name)
+    }) {
+        repaired.shards_removed += 1;
+        if !dry_run {
+            repository
+                .store
+                .delete(name)
+                .map_err(store_error("delete", name))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! `ce-backup diff`: what differs between two snapshots.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use ce_cli::Common;
+use ce_record::render::Format;
+use ce_record::{Finding, State};
+use ce_vault::browse::{Browser, Change};
+use clap::Args;
+use serde_json::json;
+
+use super::Act;
+use super::listing::{name, value};
+use crate::fault::Fault;
+use crate::place::{self, Place};
+
+/// Say what differs between two snapshots: + added, - removed, M content, m metadata
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  ce-backup diff /backup 5f2c19 latest --identity org.key")]
+pub(crate) struct Diff {
+    /// The repository, the earlier and the later snapshot
+    #[arg(value_name = "REPO> <SNAPSHOT> <SNAPSHOT")]
+    words: Vec<PathBuf>,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Act for Diff {
+    const NAME: &'static str = "diff";
+
+    fn act(&self, common: &Common) -> Result<Vec<Finding>, Fault> {
+        let (repo, first, rest) = self.place.split_one(&self.words, "the first snapshot")?;
+        let [second] = rest.as_slice() else {
+            return Err(Fault::usage("two snapshots are needed"));
+        };
+        let repository = self.place.open_to_read(&repo)?;
+        let earlier = place::find(&repository, &first)?;
+        let later = place::find(&repository, &second.display().to_string())?;
+        let (from, to) = (
+            Browser::new(&repository, &earlier)?,
+            Browser::new(&repository, &later)?,
+        );
+        let changes = from.changes_to(&to)?;
+        let mut out = BufWriter::new(io::stdout());
+        let mut write = |(change, path): &(Change, Vec<u8>)| match ce_cli::format_or_default(common)
+        {
+            _ if common.quiet => Ok(()),
+            Format::Text => writeln!(out, "{} /{}", letter(*change), name(path)),
+            Format::Json => {
+                let path = [b"/", path.as_slice()].concat();
+                writeln!(
+                    out,
+                    "{}",
+                    json!({ "change": word(*change), "path": value(&path) })
+                )
+            }
+            _ => Ok(()),
+        };
+        changes
+            .iter()
+            .try_for_each(&mut write)
+            .map_err(ce_cli::OutputError::from)?;
+        out.flush().map_err(ce_cli::OutputError::from)?;
+        let count = |wanted| {
+            changes
+                .iter()
+                .filter(|(change, _)| *change == wanted)
+                .count() as u64
+        };
+        let (added, removed) = (count(Change::Added), count(Change::Removed));
+        let (content, metadata) = (count(Change::Content), count(Change::Metadata));
+        Ok(vec![
+            Finding::new(
+                State::Ok,
+                format!("{added} added, {removed} removed, {content} with other content, {metadata} with other metadata"),
+            )
+            .object(format!("{} {}", &earlier.id.to_string()[..8], &later.id.to_string()[..8]))
+            .data("added", added)
+            .data("removed", removed)
+            .data("content", content)
+            .data("metadata", metadata),
+        ])
+    }
+}
+
+fn letter(change: Change) -> char {
+    match change {
+        Change::Added => '+',
+        Change::Removed => '-',
+        Change::Content => 'M',
+        Change::Metadata => 'm',
+    }
+}
+
+fn word(change: Change) -> &'static str {
+    match change {
+        Change::Added => "added",
+        Change::Removed => "removed",
+        Change::Content => "content",
+        Change::Metadata => "metadata",
+    }
+}

@@ -1,0 +1,219 @@
+//! `ce-backup forget`: drops snapshots that no rule keeps.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ce_cli::{Common, parse_duration};
+use ce_record::{Finding, State};
+use ce_vault::retention::{Candidate, Policy};
+use ce_vault::{Head, Snapshot, prune};
+use clap::Args;
+
+use super::Act;
+use super::prune::Pruning;
+use crate::fault::Fault;
+use crate::place::{self, Place};
+
+/// Forget snapshots that no rule keeps, or those that are named
+///
+/// Rules count for each host and set of paths on its own, by the time at which the storage received a snapshot: a server
+/// that lies about its clock evicts nothing. The newest complete snapshot of each is always kept.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  ce-backup forget /backup --keep-daily 14 --keep-weekly 8 --keep-monthly 24 --prune
+  ce-backup forget /backup --keep-within 30d --dry-run
+  ce-backup forget /backup 5f2c19")]
+pub(crate) struct Forget {
+    /// The repository, and single snapshots
+    #[arg(value_name = "REPO> <SNAPSHOT")]
+    words: Vec<PathBuf>,
+
+    /// Keep the newest N
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_last: usize,
+
+    /// Keep the newest of each of the last N hours that have one
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_hourly: usize,
+
+    /// Keep the newest of each of the last N days that have one
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_daily: usize,
+
+    /// Keep the newest of each of the last N weeks that have one
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_weekly: usize,
+
+    /// Keep the newest of each of the last N months that have one
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_monthly: usize,
+
+    /// Keep the newest of each of the last N years that have one
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    keep_yearly: usize,
+
+    /// Keep all that are younger
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    keep_within: Option<Duration>,
+
+    /// Keep all with this tag
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    keep_tag: Vec<String>,
+
+    /// Change nothing, say what would be forgotten
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+
+    /// Delete what none needs any more, too
+    #[arg(long)]
+    prune: bool,
+
+    #[command(flatten)]
+    pruning: Pruning,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Act for Forget {
+    const NAME: &'static str = "forget";
+
+    fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
+        let (repo, named) = self.place.split(&self.words)?;
+        let policy = self.policy();
+        if policy.is_empty() && named.is_empty() {
+            return Err(Fault::with_hint(
+                "no rule says what to keep",
+                "give --keep-daily N or another, or name snapshots",
+            ));
+        }
+        let repository = self.place.open(&repo)?;
+        let chosen = if named.is_empty() {
+            self.choose(&repository, &policy)?
+        } else {
+            let named = named
+                .iter()
+                .map(|word| place::find(&repository, &word.display().to_string()));
+            named
+                .map(|found| found.map(|snapshot| (snapshot, Vec::new())))
+                .collect::<Result<_, _>>()?
+        };
+        let (mut findings, mut doomed) = (Vec::new(), Vec::new());
+        let kept = chosen
+            .iter()
+            .filter(|(_, reasons)| !reasons.is_empty())
+            .count() as u64;
+        for (snapshot, reasons) in chosen {
+            let id = snapshot.id.to_string();
+            if reasons.is_empty() {
+                let verb = if self.dry_run {
+                    "would be forgotten"
+                } else {
+                    "forgotten"
+                };
+                let head = repository.head(&snapshot).ok();
+                let what = head.map(|head| {
+                    format!(
+                        "{}  {}  {}  ",
+                        &head.time[..16.min(head.time.len())],
+                        head.host,
+                        head.roots.join(" ")
+                    )
+                });
+                findings.push(
+                    Finding::new(State::Ok, format!("{}{verb}", what.unwrap_or_default()))
+                        .object(id[..8].to_owned())
+                        .data("id", id),
+                );
+                doomed.push(snapshot);
+            }
+        }
+        if !self.dry_run {
+            prune::forget(&repository, &doomed)?;
+        }
+        findings.push(
+            Finding::new(
+                State::Ok,
+                format!("{kept} snapshots kept, {} forgotten", doomed.len()),
+            )
+            .object(repo.display().to_string())
+            .data("kept", kept)
+            .data("forgotten", doomed.len() as u64)
+            .data("dry_run", self.dry_run),
+        );
+        if self.prune {
+            findings.push(self.pruning.prune(&repository, &repo, self.dry_run)?);
+        }
+        Ok(findings)
+    }
+}
+
+impl Forget {
+    fn policy(&self) -> Policy {
+        Policy {
+            last: self.keep_last,
+            hourly: self.keep_hourly,
+            daily: self.keep_daily,
+            weekly: self.keep_weekly,
+            monthly: self.keep_monthly,
+            yearly: self.keep_yearly,
+            within: self
+                .keep_within
+                .map(|within| i64::try_from(within.as_secs()).unwrap_or(i64::MAX)),
+            tags: self.keep_tag.clone(),
+        }
+    }
+
+    /// Every snapshot whose head can be read, with the reasons that keep it.
+    fn choose(
+        &self,
+        repository: &ce_vault::Repository,
+        policy: &Policy,
+    ) -> Result<Vec<(Snapshot, Vec<&'static str>)>, Fault> {
+        let mut series: BTreeMap<(String, Vec<String>), Vec<(Snapshot, i64, Head)>> =
+            BTreeMap::new();
+        for snapshot in repository.snapshots()? {
+            let (snapshot, received) = snapshot?;
+            let Ok(head) = repository.head(&snapshot) else {
+                continue;
+            };
+            series
+                .entry((head.host.clone(), head.roots.clone()))
+                .or_default()
+                .push((snapshot, received, head));
+        }
+        let now = repository
+            .store
+            .now()
+            .map_err(|source| ce_vault::Error::Store {
+                action: "ask for the time of",
+                object: "the storage".into(),
+                source,
+            })?;
+        let mut chosen = Vec::new();
+        for mut snapshots in series.into_values() {
+            snapshots.sort_by_key(|(snapshot, received, _)| (*received, snapshot.sequence));
+            let candidates: Vec<Candidate> = snapshots
+                .iter()
+                .map(|(_, received, head)| Candidate {
+                    received: *received,
+                    tags: head
+                        .tags
+                        .iter()
+                        .map(|(key, value)| format!("{key}={value}"))
+                        .collect(),
+                    complete: head.figures.complete,
+                })
+                .collect();
+            let reasons = policy.choose(&candidates, now);
+            chosen.extend(
+                snapshots
+                    .into_iter()
+                    .zip(reasons)
+                    .map(|((snapshot, _, _), reasons)| (snapshot, reasons)),
+            );
+        }
+        Ok(chosen)
+    }
+}

@@ -1,0 +1,156 @@
+//! `ce-backup key add`, `remove` and `rotate`: who opens a repository; keys are sealed anew, no data is moved.
+
+use std::path::PathBuf;
+
+use ce_cli::Common;
+use ce_record::{Finding, State};
+use ce_vault::{Recipient, Repository, Role};
+use clap::Args;
+
+use crate::commands::Act;
+use crate::fault::Fault;
+use crate::place::Place;
+
+/// Let another organisation key open the repository, with all that is in it already
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  ce-backup key add /backup --recipient ceorg1... --identity org.key")]
+pub(crate) struct Add {
+    /// The repository
+    #[arg(value_name = "REPO")]
+    words: Vec<PathBuf>,
+
+    /// The key to let in
+    #[arg(long, value_name = "RECIPIENT")]
+    recipient: String,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Shut an organisation key out; what it may have copied before stays readable with it
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  ce-backup key remove /backup --recipient ceorg1... --identity other.key")]
+pub(crate) struct Remove {
+    /// The repository
+    #[arg(value_name = "REPO")]
+    words: Vec<PathBuf>,
+
+    /// The key to shut out
+    #[arg(long, value_name = "RECIPIENT")]
+    recipient: String,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Put a new organisation key in the place of the one that is given
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  ce-backup key new --out new.key
+  ce-backup key rotate /backup --recipient ceorg1... --identity old.key")]
+pub(crate) struct Rotate {
+    /// The repository
+    #[arg(value_name = "REPO")]
+    words: Vec<PathBuf>,
+
+    /// The new key
+    #[arg(long, value_name = "RECIPIENT")]
+    recipient: String,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+fn open(
+    place: &Place,
+    words: &[PathBuf],
+    text: &str,
+) -> Result<(PathBuf, Repository, Recipient), Fault> {
+    let recipient = Recipient::parse(text)?;
+    if recipient.role != Role::Organisation {
+        return Err(Fault::usage(format!(
+            "{recipient} is a maintenance key: ce-backup key role lets it in"
+        )));
+    }
+    let (repo, _) = place.split(words)?;
+    let repository = place.open_to_read(&repo)?;
+    Ok((repo, repository, recipient))
+}
+
+fn change(
+    mut repository: Repository,
+    repo: &std::path::Path,
+    recipients: Vec<Recipient>,
+) -> Result<Vec<Finding>, Fault> {
+    let maintainers = repository.config.maintainers.clone();
+    let resealed = repository.rekey(recipients, maintainers)?;
+    let recipients: Vec<String> = repository
+        .config
+        .recipients
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let mut finding = Finding::new(
+        State::Ok,
+        format!(
+            "{resealed} keys sealed anew to {} recipients",
+            recipients.len()
+        ),
+    )
+    .object(repo.display().to_string())
+    .data("resealed", resealed as u64)
+    .data("recipients", recipients.clone());
+    for recipient in recipients {
+        finding = finding.detail(format!("sealed to {recipient}"));
+    }
+    Ok(vec![finding])
+}
+
+impl Act for Add {
+    const NAME: &'static str = "key";
+
+    fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
+        let (repo, repository, recipient) = open(&self.place, &self.words, &self.recipient)?;
+        let mut recipients = repository.config.recipients.clone();
+        if recipients.contains(&recipient) {
+            return Err(Fault::usage("this key opens the repository already"));
+        }
+        recipients.push(recipient);
+        change(repository, &repo, recipients)
+    }
+}
+
+impl Act for Remove {
+    const NAME: &'static str = "key";
+
+    fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
+        let (repo, repository, recipient) = open(&self.place, &self.words, &self.recipient)?;
+        let mut recipients = repository.config.recipients.clone();
+        recipients.retain(|known| *known != recipient);
+        if recipients.len() == repository.config.recipients.len() {
+            return Err(Fault::usage("this key does not open the repository anyway"));
+        }
+        if recipients.is_empty() {
+            return Err(Fault::with_hint(
+                "it is the only key, and nobody could read any more",
+                "ce-backup key rotate replaces it",
+            ));
+        }
+        change(repository, &repo, recipients)
+    }
+}
+
+impl Act for Rotate {
+    const NAME: &'static str = "key";
+
+    fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
+        let (repo, repository, recipient) = open(&self.place, &self.words, &self.recipient)?;
+        let old = self.place.identity_recipient(&repository);
+        let mut recipients = repository.config.recipients.clone();
+        recipients.retain(|known| Some(*known) != old && *known != recipient);
+        recipients.push(recipient);
+        change(repository, &repo, recipients)
+    }
+}
