@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use clap::Command;
 use clap_complete::{Shell, generate};
 
 /// One script for each shell and program, named as its shell looks for it.

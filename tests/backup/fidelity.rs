@@ -1,0 +1,264 @@
+//! What is restored is what was there, to the last attribute, on every file system.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::tree;
+use crate::vault::Vault;
+
+/// Entries of the largest folder: CE_DRILL asks for more.
+fn entries() -> usize {
+    if std::env::var_os("CE_DRILL").is_some() {
+        100_000
+    } else {
+        10_000
+    }
+}
+
+/// Backs a hostile tree up, edits it, backs it up again; both snapshots must come back as the tree was.
+fn comes_back(place: &Path, entries: usize, exact_holes: bool) {
+    let vault = Vault::below(place);
+    let source = vault.path("source");
+    tree::build(&source, entries);
+    let first = vault.must_create(&[&source]);
+    let day_one = vault.must_restore(&first, &source);
+    tree::assert_same(&source, &day_one);
+    holes(&source, &day_one, exact_holes);
+
+    tree::edit(&source);
+    let second = vault.must_create(&[&source]);
+    let day_two = vault.must_restore(&second, &source);
+    tree::assert_same(&source, &day_two);
+    holes(&source, &day_two, exact_holes);
+
+    // Day one is still what it was: day two and its edits undone are it.
+    let again = vault.must_restore(&first, &source);
+    tree::assert_same(&day_one, &again);
+    assert_eq!(vault.check_all().0, 0);
+}
+
+fn holes(source: &Path, restored: &Path, exact: bool) {
+    for file in tree::sparse_files(source) {
+        let other = restored
+            .join("sparse")
+            .join(file.file_name().expect("a name"));
+        if exact {
+            assert_eq!(tree::data(&file), tree::data(&other), "{}", file.display());
+        }
+        let (was, is) = (fs::metadata(&file), fs::metadata(&other));
+        let (was, is) = (
+            was.expect("it is there").blocks(),
+            is.expect("it is there").blocks(),
+        );
+        assert!(
+            is <= was * 2 + 64,
+            "{}: {was} blocks became {is}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn a_hostile_tree_comes_back() {
+    comes_back(&std::env::temp_dir(), entries(), true);
+}
+
+/// A chain of folders whose path is longer than PATH_MAX; no call that takes a whole path can reach its end.
+fn chain(root: &Path, name: &str, depth: usize) {
+    fs::create_dir(root).expect("a folder");
+    let open = |at: &OwnedFd, name: &str| {
+        rustix::fs::openat(
+            at,
+            name,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .expect("opened")
+    };
+    let mut at = rustix::fs::open(
+        root,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .expect("opened");
+    for _ in 0..depth {
+        rustix::fs::mkdirat(&at, name, Mode::RWXU).expect("a folder");
+        at = open(&at, name);
+    }
+    let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let end = rustix::fs::openat(&at, "end", flags, Mode::RUSR).expect("a file");
+    rustix::io::write(&end, b"the end").expect("written");
+}
+
+/// Backs up and restores with no more descriptors than a login shell or a service has.
+fn comes_back_with_few_descriptors(vault: &Vault, source: &Path) {
+    let few = ["/usr/bin/prlimit", "--nofile=1024:1024"];
+    let said = vault
+        .wrapped(&few)
+        .arg("create")
+        .arg(&vault.repo)
+        .arg(source)
+        .run();
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
+    let to = vault.path("restored");
+    let program = vault.wrapped(&few).arg("restore").arg(&vault.repo);
+    let said = vault
+        .with_identity(program.args(["latest", "--to"]).arg(&to))
+        .run();
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
+    let restored = to.join(source.strip_prefix("/").expect("an absolute path"));
+    tree::assert_same_archive(source, &restored);
+}
+
+#[test]
+fn a_path_longer_than_any_call_takes_comes_back() {
+    let vault = Vault::new();
+    let source = vault.path("source");
+    chain(&source, &"d".repeat(200), 25);
+    comes_back_with_few_descriptors(&vault, &source);
+}
+
+#[test]
+fn two_thousand_folders_in_each_other_come_back() {
+    let vault = Vault::new();
+    let source = vault.path("source");
+    chain(&source, "d", 2040);
+    comes_back_with_few_descriptors(&vault, &source);
+}
+
+#[test]
+fn more_folders_than_descriptors_come_back() {
+    let vault = Vault::new();
+    let source = vault.path("source");
+    for number in 0..4000 {
+        let folder = source.join(format!("{number}"));
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("file"), number.to_string()).expect("written");
+    }
+    comes_back_with_few_descriptors(&vault, &source);
+}
+
+#[test]
+fn roots_that_contain_each_other_come_back_once() {
+    let vault = Vault::new();
+    let source = vault.path("source");
+    fs::create_dir_all(source.join("b/c")).expect("folders");
+    for name in ["a", "b/c/file", "d"] {
+        fs::write(source.join(name), name).expect("written");
+    }
+    fs::hard_link(source.join("a"), source.join("b/too")).expect("linked");
+    for roots in [
+        vec![source.clone(), source.join("b")],
+        vec![source.join("b"), source.clone()],
+        vec![
+            source.join("d"),
+            source.join("b/c"),
+            source.clone(),
+            source.clone(),
+        ],
+    ] {
+        let id = vault.must_create(&roots);
+        let restored = vault.must_restore(&id, &source);
+        tree::assert_same(&source, &restored);
+    }
+}
+
+/// What the folder that is restored into would give to all that is made in it is not what was backed up.
+#[test]
+fn the_acl_of_the_folder_that_is_restored_into_is_not_inherited() {
+    let vault = Vault::new();
+    let source = vault.path("source");
+    fs::create_dir(&source).expect("a folder");
+    for name in ["file", "large"] {
+        fs::write(
+            source.join(name),
+            tree::noise(3, if name == "file" { 9 } else { 5 << 20 }),
+        )
+        .expect("written");
+    }
+    fs::create_dir(source.join("folder")).expect("a folder");
+    let id = vault.must_create(&[&source]);
+    let to = vault.path("restored");
+    fs::create_dir(&to).expect("a folder");
+    let status = Command::new("setfacl")
+        .args(["-d", "-m", "u:1234:rwx"])
+        .arg(&to)
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "setfacl");
+    assert_eq!(vault.restore(&id, &to).code, 0);
+    tree::assert_same(
+        &source,
+        &to.join(source.strip_prefix("/").expect("an absolute path")),
+    );
+}
+
+/// Where a file system that this test is run on is mounted, and its name.
+const MOUNTED: &str = "CE_DRILL_MOUNTED";
+
+/// Not alone: `a_hostile_tree_comes_back_on` runs it where the file system is.
+#[test]
+fn inside() {
+    if let Some(mounted) = std::env::var_os(MOUNTED) {
+        comes_back(Path::new(&mounted), 1000, false);
+    }
+}
+
+/// Runs `inside` with this file system in a mount namespace of its own, which goes with all mounts when it ends.
+fn a_hostile_tree_comes_back_on(name: &str, make: &str, mount: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    // 80: the file system cannot be had here, which is no failure of ce-backup.
+    let script = format!(
+        "set -e; mkdir mounted; truncate -s 600M image; {{ {make} && {mount}; }} >/dev/null 2>why || exit 80; exec \"$0\" --exact fidelity::inside --nocapture"
+    );
+    let said = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c", &script])
+        .arg(std::env::current_exe().expect("a test knows its own path"))
+        .env(MOUNTED, folder.path().join("mounted"))
+        .current_dir(folder.path())
+        .output()
+        .expect("unshare is there");
+    let text = String::from_utf8_lossy(&said.stdout) + String::from_utf8_lossy(&said.stderr);
+    match said.status.code() {
+        Some(80) => skip(
+            name,
+            &fs::read_to_string(folder.path().join("why")).unwrap_or_default(),
+        ),
+        code => assert_eq!(code, Some(0), "on {name}: {text}"),
+    }
+}
+
+#[allow(
+    clippy::print_stderr,
+    reason = "whoever runs the tests is to know what they left out"
+)]
+fn skip(name: &str, why: &str) {
+    eprintln!("skipped: no {name} here: {}", why.trim());
+}
+
+#[test]
+fn a_hostile_tree_comes_back_on_tmpfs() {
+    a_hostile_tree_comes_back_on("tmpfs", "true", "mount -t tmpfs -o size=600M drill mounted");
+}
+
+#[test]
+fn a_hostile_tree_comes_back_on_xfs() {
+    a_hostile_tree_comes_back_on(
+        "xfs",
+        "mkfs.xfs -q image",
+        "mount -t xfs -o loop image mounted",
+    );
+}
+
+#[test]
+fn a_hostile_tree_comes_back_on_btrfs() {
+    a_hostile_tree_comes_back_on(
+        "btrfs",
+        "mkfs.btrfs -q image",
+        "mount -t btrfs -o loop image mounted",
+    );
+}
