@@ -86,6 +86,10 @@ pub fn check(repository: &Repository, options: &Options<'_>) -> Result<Report> {
     );
     let bad = packs(repository, options, &mut report)?;
     structure(repository, &snapshots, &bad, options, &mut report)?;
+    let mut told = HashSet::new();
+    report
+        .problems
+        .retain(|problem| told.insert(problem.clone()));
     Ok(report)
 }
 

@@ -126,6 +126,9 @@ pub fn create(
     }
 }
 
+#[cfg(test)]
+pub(crate) use self::journal::encode as journal_record;
+
 const OVERTAKEN: &str =
     "prune condemned packs that this backup relies on while it ran; run it again";
 

@@ -32,6 +32,8 @@ pub mod retention;
 pub mod seal;
 mod snapshot;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod tree;
 mod wire;
 

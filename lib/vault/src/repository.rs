@@ -629,7 +629,7 @@ impl Repository {
     }
 }
 
-fn encode_config(config: &Config, signer: Option<&Identity>) -> Vec<u8> {
+pub(crate) fn encode_config(config: &Config, signer: Option<&Identity>) -> Vec<u8> {
     let text = serde_json::to_string(config).expect("these types have string keys only");
     let signature = signer
         .map(|signer| hex(&signer.sign(text.as_bytes())))

@@ -86,7 +86,7 @@ impl Journal {
 }
 
 /// A record: digest, pack's id, length of the directory, directory.
-fn encode(pack: &Pack) -> Vec<u8> {
+pub(crate) fn encode(pack: &Pack) -> Vec<u8> {
     let mut record = pack.id.0.to_vec();
     put_bytes(&mut record, &pack::encode_directory(&pack.groups));
     let mut out = blake3::hash(&record).as_bytes()[..8].to_vec();
