@@ -178,6 +178,13 @@ impl Repository {
                         path: place.clone(),
                     });
                 }
+                (_, Error::Store { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotADirectory =>
+                {
+                    return Err(Error::NotARepository {
+                        path: place.clone(),
+                    });
+                }
                 (_, first) => return Err(first),
             },
         };

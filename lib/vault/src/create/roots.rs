@@ -42,7 +42,11 @@ impl Roots {
 
     /// The outermost of those below a path that is not walked itself.
     pub fn below(&self, path: &[u8]) -> Vec<&[u8]> {
-        outermost(self.0.iter().filter(|root| is_below(&root.path, path)))
+        outermost(
+            self.0
+                .iter()
+                .filter(|root| root.path != path && is_below(&root.path, path)),
+        )
     }
 
     /// The device of the innermost that contains a path.
