@@ -95,9 +95,9 @@ fn chain(root: &Path, name: &str, depth: usize) {
     rustix::io::write(&end, b"the end").expect("written");
 }
 
-/// Backs up and restores with no more descriptors than a login shell or a service has.
+/// Backs up and restores with the limits of descriptors that a service has, soft and hard; the hard one is lower here.
 fn comes_back_with_few_descriptors(vault: &Vault, source: &Path) {
-    let few = ["/usr/bin/prlimit", "--nofile=1024:1024"];
+    let few = ["/usr/bin/prlimit", "--nofile=1024:4096"];
     let said = vault
         .wrapped(&few)
         .arg("create")
@@ -166,6 +166,70 @@ fn roots_that_contain_each_other_come_back_once() {
         let restored = vault.must_restore(&id, &source);
         tree::assert_same(&source, &restored);
     }
+}
+
+#[test]
+fn a_root_inside_of_what_another_leaves_out_is_taken_and_the_order_holds() {
+    let vault = Vault::new();
+    let source = vault.path("source");
+    for folder in ["a", "cache/keep/in", "cache/lose", "z"] {
+        fs::create_dir_all(source.join(folder)).expect("folders");
+        for number in 0..700 {
+            fs::write(source.join(folder).join(format!("{number}")), folder).expect("written");
+        }
+    }
+    let create = vault.program().arg("create").arg(&vault.repo);
+    let roots = [source.join("cache/keep"), source.clone()];
+    let said = create.args(roots).args(["--exclude", "cache"]).run();
+    assert_eq!(said.code, 0, "{said:?}");
+    let restored = vault.must_restore("latest", &source);
+    assert!(!restored.join("cache/lose").exists(), "it was left out");
+    for folder in ["a", "cache/keep", "z"] {
+        tree::assert_same(&source.join(folder), &restored.join(folder));
+    }
+    for wanted in ["a/1", "cache/keep/in/699", "z/699"] {
+        let to = tempfile::tempdir().expect("a folder");
+        let path = source.join(wanted);
+        let program = vault
+            .program()
+            .arg("restore")
+            .arg(&vault.repo)
+            .arg("latest");
+        let said = vault
+            .with_identity(program.arg(&path).arg("--to").arg(to.path()))
+            .run();
+        assert_eq!(said.code, 0, "{said:?}");
+        let there = to
+            .path()
+            .join(path.strip_prefix("/").expect("an absolute path"));
+        assert!(there.exists(), "{wanted}");
+    }
+}
+
+#[test]
+fn in_place_mends_owner_and_attributes_of_a_file_with_the_right_time() {
+    let vault = Vault::new();
+    let source = vault.path("source");
+    fs::create_dir(&source).expect("a folder");
+    for name in ["given away", "with an attribute"] {
+        fs::write(source.join(name), name).expect("written");
+    }
+    let id = vault.must_create(&[&source]);
+    let restored = vault.must_restore(&id, &source);
+    let user = Some(rustix::fs::Uid::from_raw(33));
+    rustix::fs::chown(source.join("given away"), user, None).expect("root gives away");
+    let path = source.join("with an attribute");
+    rustix::fs::setxattr(&path, "user.new", b"1", rustix::fs::XattrFlags::empty()).expect("set");
+    let program = vault
+        .program()
+        .arg("restore")
+        .arg(&vault.repo)
+        .arg("latest");
+    let said = vault
+        .with_identity(program.args(["--to", "/", "--in-place"]))
+        .run();
+    assert_eq!(said.code, 0, "{said:?}");
+    tree::assert_same(&restored, &source);
 }
 
 /// What the folder that is restored into would give to all that is made in it is not what was backed up.

@@ -6,8 +6,9 @@ mod cache;
 mod content;
 mod journal;
 mod leaf;
-mod metadata;
+pub(crate) mod metadata;
 mod pipeline;
+mod roots;
 mod walk;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -25,6 +26,7 @@ use self::journal::Journal;
 use self::leaf::{Leaves, Source};
 use self::metadata::Owners;
 use self::pipeline::{Known, Lane, Pipeline, Shared};
+use self::roots::Roots;
 use self::walk::{Entry, Event, Walk};
 use crate::chunker::Chunker;
 use crate::condemned::{self, Condemned};
@@ -380,6 +382,22 @@ fn chain_end(newest: Option<&Snapshot>, forgotten: Option<(u64, Id)>) -> (u64, O
     }
 }
 
+/// A tree that is walked, and the folders on the way to it that are in the snapshot already.
+struct Tree<'a> {
+    roots: &'a Roots,
+    root: &'a [u8],
+    /// The walk above this path was reported already: this tree is inside of another.
+    above_from: &'a [u8],
+    seen_above: &'a mut HashSet<Vec<u8>>,
+}
+
+impl Tree<'_> {
+    fn is_new_above(&mut self, path: &[u8]) -> bool {
+        (path == self.above_from || crate::restore::is_below(path, self.above_from))
+            && self.seen_above.insert(path.to_vec())
+    }
+}
+
 struct Run<'a> {
     options: &'a Options<'a>,
     owners: Owners,
@@ -410,42 +428,76 @@ impl Run<'_> {
         cache: &mut Option<CacheReader>,
         writer: &mut Option<CacheWriter>,
     ) -> Result<()> {
-        use std::os::unix::ffi::OsStrExt;
-        let mut seen_above: HashSet<Vec<u8>> = HashSet::new();
-        for root in paths {
-            let mut walk = Walk::new(root.as_os_str().as_bytes());
-            let mut device = None;
-            while let Some(event) = walk.next() {
-                if self.options.stop.load(Ordering::Relaxed) {
-                    return Err(Error::Interrupted);
-                }
-                let entry = match event {
-                    Event::Entry(entry) => *entry,
-                    Event::Failed(path, error) => {
-                        self.omit(&path, &vanished(&error));
-                        continue;
-                    }
-                };
-                self.options.progress.items.fetch_add(1, Ordering::Relaxed);
-                let above = walk.is_above();
-                if above && !seen_above.insert(entry.path.clone()) {
+        let roots = Roots::new(paths);
+        let mut seen_above = HashSet::new();
+        for root in roots.outermost() {
+            let mut tree = Tree {
+                roots: &roots,
+                root,
+                above_from: b"",
+                seen_above: &mut seen_above,
+            };
+            self.tree(&mut tree, content, leaves, cache, writer)?;
+        }
+        Ok(())
+    }
+
+    /// Walks one tree. Where it does not go, it still goes to what was asked for below.
+    fn tree(
+        &mut self,
+        tree: &mut Tree<'_>,
+        content: &mut Content<'_, '_, '_>,
+        leaves: &mut Leaves,
+        cache: &mut Option<CacheReader>,
+        writer: &mut Option<CacheWriter>,
+    ) -> Result<()> {
+        let mut walk = Walk::new(tree.root);
+        while let Some(event) = walk.next() {
+            if self.options.stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            let entry = match event {
+                Event::Entry(entry) => *entry,
+                Event::Failed(path, error) => {
+                    self.omit(&path, &vanished(&error));
                     continue;
                 }
-                if !above && self.options.exclude.excludes(&entry.path) {
-                    continue;
+            };
+            let above = walk.is_above();
+            if above && !tree.is_new_above(&entry.path) {
+                continue;
+            }
+            self.options.progress.items.fetch_add(1, Ordering::Relaxed);
+            let path = entry.path.clone();
+            let excluded = !above && self.options.exclude.excludes(&path);
+            let crosses = !above
+                && self.options.one_file_system
+                && tree
+                    .roots
+                    .device(&path)
+                    .is_some_and(|device| device != entry.device());
+            let mut folder = None;
+            if !excluded {
+                folder = self.entry(entry, above || crosses, content, leaves, cache, writer)?;
+            }
+            if excluded || crosses {
+                if crosses && !excluded {
+                    tree.seen_above.insert(path.clone());
                 }
-                let path = entry.path.clone();
-                let crosses = self.options.one_file_system
-                    && *device.get_or_insert(entry.device()) != entry.device();
-                if above {
-                    device = None;
+                for root in tree.roots.below(&path) {
+                    let mut inner = Tree {
+                        roots: tree.roots,
+                        root,
+                        above_from: &path,
+                        seen_above: tree.seen_above,
+                    };
+                    self.tree(&mut inner, content, leaves, cache, writer)?;
                 }
-                let folder = self.entry(entry, above || crosses, content, leaves, cache, writer)?;
-                if let Some(folder) = folder
-                    && let Err(error) = walk.enter(&path, folder)
-                {
-                    self.omit(&path, &error);
-                }
+            }
+            if let Some(folder) = folder
+                && let Err(error) = walk.enter(&path, folder)
+            {
+                self.omit(&path, &error);
             }
         }
         Ok(())
@@ -534,6 +586,8 @@ impl Run<'_> {
                 }
                 Err(error) => {
                     self.omit(&entry.path, &vanished(&error));
+                    // Another of its names may still be there.
+                    self.links.retain(|_, first| *first != entry.path);
                     return Ok(None);
                 }
             }

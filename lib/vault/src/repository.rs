@@ -174,6 +174,13 @@ impl Repository {
                         path: place.to_owned(),
                     });
                 }
+                (_, Error::Store { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotADirectory =>
+                {
+                    return Err(Error::NotARepository {
+                        path: place.clone(),
+                    });
+                }
                 (_, first) => return Err(first),
             },
         };

@@ -27,6 +27,17 @@ pub(crate) fn heed_signals() {
     }
 }
 
+/// Lets a walk hold a folder open at every depth: the soft limit of 1024 is for programs that call select(2).
+pub(crate) fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
 fn stopping() -> std::sync::Arc<AtomicBool> {
     static SHARED: std::sync::OnceLock<std::sync::Arc<AtomicBool>> = std::sync::OnceLock::new();
     SHARED

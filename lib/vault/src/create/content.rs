@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags, SeekFrom, Statx};
+use rustix::fs::{FileType, Mode, OFlags, SeekFrom, Statx};
 
 use super::pipeline::{Lane, Pipeline};
 use super::walk::Entry;
@@ -112,6 +112,11 @@ impl<'p, 'scope, 'env> Content<'p, 'scope, 'env> {
             Ok(file) => file,
             Err(error) => return Ok(Err(error)),
         };
+        match rustix::fs::fstat(&file) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {}
+            Ok(_) => return Ok(Err(io::Error::other("it is no regular file any more"))),
+            Err(error) => return Ok(Err(error.into())),
+        }
         let size = entry.stat.stx_size;
         let sparse = entry.stat.stx_blocks * 512 < size;
         let pieces = if size < SMALL as u64 && !sparse {
@@ -119,7 +124,8 @@ impl<'p, 'scope, 'env> Content<'p, 'scope, 'env> {
         } else if sparse {
             self.sparse(&file, size)?
         } else {
-            self.stream(&mut Descriptor(file.as_fd()))?
+            // No more than it had: one that grows as fast as it is read would have no end.
+            self.stream(&mut Descriptor(file.as_fd()).take(size))?
         };
         let rest = pieces.and_then(|pieces| {
             let xattrs = super::metadata::xattrs_of(&file)?;

@@ -63,7 +63,7 @@ pub(super) fn metadata(stat: &Statx, owners: &Owners, xattrs: Xattrs) -> Metadat
 }
 
 /// Extended attributes of an open file or folder, sorted by name.
-pub(super) fn xattrs_of(file: impl AsFd) -> io::Result<Xattrs> {
+pub(crate) fn xattrs_of(file: impl AsFd) -> io::Result<Xattrs> {
     let file = file.as_fd();
     read_xattrs(
         |list| rustix::fs::flistxattr(file, list),
@@ -75,7 +75,11 @@ pub(super) fn xattrs_of(file: impl AsFd) -> io::Result<Xattrs> {
 pub(super) fn xattrs_at(entry: &Entry) -> io::Result<Xattrs> {
     let mut path = format!("/proc/self/fd/{}/", entry.folder.as_raw_fd()).into_bytes();
     path.extend_from_slice(entry.name.as_bytes());
-    let path = path.as_slice();
+    xattrs_of_path(&path)
+}
+
+/// Extended attributes of what a path names, be it a link.
+pub(crate) fn xattrs_of_path(path: &[u8]) -> io::Result<Xattrs> {
     read_xattrs(
         |list| rustix::fs::llistxattr(path, list),
         |name, value| rustix::fs::lgetxattr(path, name, value),

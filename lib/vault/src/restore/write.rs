@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::Options;
 use super::place::{Existing, Place};
+use crate::create::metadata::{xattrs_of, xattrs_of_path};
 use crate::error::{Error, Malformed, Result};
 use crate::id::{Id, hex};
 use crate::reader::Reader;
@@ -222,17 +223,26 @@ fn put_in_place(
     Ok(moved?)
 }
 
-/// Whether a regular file of this size and time is there.
+/// Whether a regular file of this size, time, owner and attributes is there; its content is not read.
 fn is_unchanged(place: &Place, item: &Item) -> io::Result<bool> {
     let folder = place.folder.as_ref().ok_or(io::ErrorKind::NotFound)?;
     let stat = rustix::fs::statat(folder, &place.name, AtFlags::SYMLINK_NOFOLLOW)?;
     let time = (stat.st_mtime as i64, stat.st_mtime_nsec as u32);
-    Ok(
-        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-            && u64::try_from(stat.st_size).is_ok_and(|size| size == item.size())
-            && time == item.metadata.mtime
-            && stat.st_mode & 0o7777 == item.metadata.mode,
-    )
+    let owner = &item.metadata.owner;
+    let same = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+        && u64::try_from(stat.st_size).is_ok_and(|size| size == item.size())
+        && time == item.metadata.mtime
+        && stat.st_mode & 0o7777 == item.metadata.mode
+        && (!rustix::process::geteuid().is_root()
+            || (stat.st_uid, stat.st_gid) == (owner.uid, owner.gid));
+    if !same {
+        return Ok(false);
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::openat(folder, &place.name, flags, Mode::empty()) else {
+        return Ok(false);
+    };
+    Ok(xattrs_of(&file).is_ok_and(|xattrs| xattrs == item.metadata.xattrs))
 }
 
 /// A file that several threads write.
@@ -360,6 +370,9 @@ pub(super) fn special(place: &Place, item: &Item, existing: Existing) -> io::Res
     )?;
     let mut path = format!("/proc/self/fd/{}/", folder.as_raw_fd()).into_bytes();
     path.extend_from_slice(name.to_bytes());
+    for key in not_its_own(xattrs_of_path(&path), metadata) {
+        rustix::fs::lremovexattr(path.as_slice(), std::ffi::OsStr::from_bytes(&key))?;
+    }
     for (key, value) in &metadata.xattrs {
         rustix::fs::lsetxattr(
             path.as_slice(),
@@ -391,6 +404,9 @@ pub(super) fn dress(file: &OwnedFd, metadata: &Metadata) -> io::Result<()> {
         |uid, gid| rustix::fs::fchown(file, Some(uid), Some(gid)),
         metadata,
     )?;
+    for name in not_its_own(xattrs_of(file), metadata) {
+        rustix::fs::fremovexattr(file, std::ffi::OsStr::from_bytes(&name))?;
+    }
     for (name, value) in &metadata.xattrs {
         rustix::fs::fsetxattr(
             file,
@@ -401,6 +417,17 @@ pub(super) fn dress(file: &OwnedFd, metadata: &Metadata) -> io::Result<()> {
     }
     rustix::fs::fchmod(file, Mode::from_raw_mode(metadata.mode))?;
     Ok(rustix::fs::futimens(file, &times(metadata))?)
+}
+
+/// Attributes that a new item has from its folder's default ACL, or an old one from earlier, and that the snapshot lacks.
+fn not_its_own(there: io::Result<Vec<(Vec<u8>, Vec<u8>)>>, metadata: &Metadata) -> Vec<Vec<u8>> {
+    let lacks = |name: &Vec<u8>| metadata.xattrs.iter().all(|(own, _)| own != name);
+    let inherited =
+        |name: &Vec<u8>| name.starts_with(b"system.posix_acl_") || name.starts_with(b"user.");
+    let names = there.unwrap_or_default().into_iter().map(|(name, _)| name);
+    names
+        .filter(|name| inherited(name) && lacks(name))
+        .collect()
 }
 
 /// Only root may give files away; anybody else keeps them.

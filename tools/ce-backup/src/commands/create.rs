@@ -183,6 +183,7 @@ impl Create {
                 "give paths, --stdin NAME or --exec NAME -- CMD",
             ));
         }
+        progress::raise_descriptors();
         let paths = paths
             .iter()
             .map(|path| absolute(path))

@@ -61,6 +61,7 @@ impl Act for Restore {
         let paths: Vec<Vec<u8>> = paths.iter().map(|path| in_snapshot(path)).collect();
         let counted = Arc::new(Progress::default());
         progress::heed_signals();
+        progress::raise_descriptors();
         let total = repository
             .head(&snapshot)
             .ok()
