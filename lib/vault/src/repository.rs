@@ -178,7 +178,7 @@ impl Repository {
                     if source.kind() == std::io::ErrorKind::NotADirectory =>
                 {
                     return Err(Error::NotARepository {
-                        path: place.clone(),
+                        path: place.to_owned(),
                     });
                 }
                 (_, first) => return Err(first),
