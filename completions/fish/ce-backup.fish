@@ -43,6 +43,7 @@ complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "restore" -d 'Pu
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "stats" -d 'Say what is stored, and what it would take without deduplication and compression'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "status" -d 'Judge how fresh and whole the backups are, as a Nagios check'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand bench" -l each -d 'For so long each' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand bench" -l chunks -d 'Load and ask an index of so many chunks instead, and say what memory it takes' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand bench" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand bench" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand bench" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r

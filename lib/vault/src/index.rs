@@ -35,8 +35,13 @@ pub struct Index {
     /// The packs, by number.
     pub packs: Vec<Id>,
     entries: Vec<Entry>,
-    sorted: bool,
+    /// Where the entries begin whose ids share their first bits: ids are random, so that each bucket has about
+    /// [`BUCKET`]. Empty until the entries are sorted.
+    starts: Vec<u32>,
 }
+
+/// Entries that share their first bits, on average at most.
+const BUCKET: usize = 32;
 
 impl Index {
     /// Takes a pack's directory.
@@ -51,7 +56,25 @@ impl Index {
                 group: at as u16,
             }));
         }
-        self.sorted = false;
+        self.starts.clear();
+    }
+
+    /// An index of so many chunks that exist nowhere, a thousand in a pack: to measure with.
+    #[must_use]
+    pub fn simulated(chunks: u32) -> Self {
+        let mut index = Index::default();
+        index.entries.reserve_exact(chunks as usize);
+        for chunk in 0..chunks {
+            if chunk % 1000 == 0 {
+                index.packs.push(Id::of(&chunk.to_le_bytes()));
+            }
+            index.entries.push(Entry {
+                chunk: simulated_chunk(chunk).short(),
+                pack: chunk / 1000,
+                group: 0,
+            });
+        }
+        index
     }
 
     /// How many chunks there are; one that is stored twice counts twice.
@@ -69,7 +92,39 @@ impl Index {
     /// Makes [`Index::find`] ready; call it after the last addition.
     pub fn sort(&mut self) {
         self.entries.sort_unstable();
-        self.sorted = true;
+        let buckets = (self.entries.len() / BUCKET).next_power_of_two();
+        self.starts = vec![0; buckets + 1];
+        for entry in &self.entries {
+            let bucket = self.bucket(&entry.chunk);
+            self.starts[bucket + 1] += 1;
+        }
+        for bucket in 0..buckets {
+            self.starts[bucket + 1] += self.starts[bucket];
+        }
+    }
+
+    /// The number that the first bits of a chunk's id make.
+    fn bucket(&self, chunk: &ShortId) -> usize {
+        let bits = (self.starts.len() - 1).ilog2();
+        let first = u32::from_be_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
+        (u64::from(first) >> (32 - bits)) as usize
+    }
+
+    /// The number of the first entry that is not below a chunk.
+    fn first(&self, chunk: &ShortId) -> usize {
+        if self.starts.is_empty() {
+            debug_assert!(
+                self.entries.is_empty(),
+                "an index is sorted before it is asked"
+            );
+            return self.entries.len();
+        }
+        let bucket = self.bucket(chunk);
+        let (from, to) = (
+            self.starts[bucket] as usize,
+            self.starts[bucket + 1] as usize,
+        );
+        from + self.entries[from..to].partition_point(|entry| entry.chunk < *chunk)
     }
 
     /// Where a chunk is; the first pack when several have it.
@@ -80,8 +135,7 @@ impl Index {
 
     /// The numbers of a chunk's entries, each with its place.
     pub fn numbered(&self, chunk: &ShortId) -> impl Iterator<Item = (usize, Place)> {
-        let from = self.entries.partition_point(|entry| entry.chunk < *chunk);
-        (from..).zip(self.places(chunk))
+        (self.first(chunk)..).zip(self.places(chunk))
     }
 
     /// The places of all entries, by number.
@@ -94,9 +148,8 @@ impl Index {
 
     /// Everywhere that a chunk is.
     pub fn places(&self, chunk: &ShortId) -> impl Iterator<Item = Place> {
-        debug_assert!(self.sorted, "an index is sorted before it is asked");
         let chunk = *chunk;
-        let from = self.entries.partition_point(|entry| entry.chunk < chunk);
+        let from = self.first(&chunk);
         let found = self.entries[from..]
             .iter()
             .take_while(move |entry| entry.chunk == chunk);
@@ -128,6 +181,7 @@ impl Index {
                 None => false,
             });
         self.packs = packs;
+        self.sort();
     }
 
     /// The shards that hold all of it.
@@ -192,9 +246,15 @@ impl Index {
                 group,
             });
         }
-        self.sorted = false;
+        self.starts.clear();
         Ok(())
     }
+}
+
+/// The id of a chunk of [`Index::simulated`].
+#[must_use]
+pub fn simulated_chunk(number: u32) -> Id {
+    Id::of(&number.to_be_bytes())
 }
 
 /// The writer of a shard, which needs no key.

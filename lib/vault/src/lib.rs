@@ -40,7 +40,7 @@ mod wire;
 pub use error::{Error, Malformed, Result};
 pub use exclude::Exclude;
 pub use id::{Id, ShortId, from_hex, hex};
-pub use index::{Index, Place};
+pub use index::{Index, Place, simulated_chunk};
 pub use key::{Identity, Recipient, Role, WriterKey};
 pub use reader::{Chunk, Reader};
 pub use repository::{Config, Repository, Writer};

@@ -56,6 +56,27 @@ pub static DOCUMENTED: &[Documented] = &[
                 "number",
                 "by the clock rate that the kernel reports",
             ),
+            ("chunks", "integer", "with --chunks: chunks in the index"),
+            (
+                "load_ms",
+                "integer",
+                "with --chunks: milliseconds to load and sort them",
+            ),
+            (
+                "find_ns",
+                "integer",
+                "with --chunks: nanoseconds to find one",
+            ),
+            (
+                "memory_bytes",
+                "integer",
+                "with --chunks: bytes of memory that the index takes",
+            ),
+            (
+                "stored_bytes",
+                "integer",
+                "with --chunks: bytes of its shards",
+            ),
         ],
     },
     Documented {

@@ -7,7 +7,7 @@ use ce_record::{Finding, Metric, State};
 use ce_vault::chunker::Chunker;
 use ce_vault::pack::{Class, Sealer, Session};
 use ce_vault::seal::{Aead, Key, Portable, Ring};
-use ce_vault::{Id, parity};
+use ce_vault::{Id, Index, parity, simulated_chunk};
 use clap::Args;
 
 use super::Act;
@@ -22,6 +22,10 @@ pub(crate) struct Bench {
     /// For so long each
     #[arg(long, value_name = "TIME", value_parser = ce_cli::parse_duration, default_value = "500ms")]
     each: Duration,
+
+    /// Load and ask an index of so many chunks instead, and say what memory it takes
+    #[arg(long, value_name = "N")]
+    chunks: Option<u32>,
 }
 
 /// Bytes that a stage works on: a group.
@@ -31,6 +35,9 @@ impl Act for Bench {
     const NAME: &'static str = "bench";
 
     fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
+        if let Some(chunks) = self.chunks {
+            return Ok(vec![index(chunks)]);
+        }
         let (text, random) = (text(), random());
         let key = Key::new([7; 32]);
         let chunker = Chunker::new(&key);
@@ -102,6 +109,58 @@ impl Bench {
         }
         finding
     }
+}
+
+/// Writes an index as shards, one after the other, reads them into another one and asks that for every chunk.
+fn index(chunks: u32) -> Finding {
+    let key = [3; 32];
+    let shards = Index::simulated(chunks).encode(&[1; 16], &key);
+    let stored: usize = shards.iter().map(Vec::len).sum();
+    let before = resident();
+    let started = Instant::now();
+    let mut index = Index::default();
+    for shard in &shards {
+        let _ = index.read(shard, &key);
+    }
+    index.sort();
+    let loaded = started.elapsed();
+    let taken = resident().saturating_sub(before);
+    let started = Instant::now();
+    let found = (0..chunks)
+        .filter(|chunk| index.find(&simulated_chunk(*chunk).short()).is_some())
+        .count();
+    let asked = started.elapsed();
+    let state = if found == chunks as usize {
+        State::Ok
+    } else {
+        State::Critical
+    };
+    let (per_chunk, each) = (
+        taken as f64 / f64::from(chunks.max(1)),
+        asked.as_nanos() / u128::from(chunks.max(1)),
+    );
+    Finding::new(
+        state,
+        format!(
+            "{chunks} chunks loaded in {} ms, {per_chunk:.1} B of memory and {:.1} B stored for each, found in {each} ns each",
+            loaded.as_millis(),
+            stored as f64 / f64::from(chunks.max(1)),
+        ),
+    )
+    .object("index")
+    .data("chunks", chunks)
+    .data("load_ms", u64::try_from(loaded.as_millis()).unwrap_or(u64::MAX))
+    .data("find_ns", u64::try_from(each).unwrap_or(u64::MAX))
+    .data("memory_bytes", taken)
+    .data("stored_bytes", stored as u64)
+}
+
+/// Bytes of memory that this process has resident.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
 }
 
 /// Cycles a second, as the kernel says of the first core.
