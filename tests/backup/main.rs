@@ -2,5 +2,6 @@
 
 mod fidelity;
 mod hostile;
+mod tamper;
 mod tree;
 mod vault;
