@@ -14,6 +14,9 @@ use ce_vault::{Identity, Repository, WriterKey};
 use crate::tree;
 use crate::vault::{PASSPHRASE, Vault, detail};
 
+/// Objects by name.
+type Objects = BTreeMap<String, Vec<u8>>;
+
 /// A line that is in files and nowhere in what is stored.
 const KNOWN: &str =
     "the quick brown fox jumps over the lazy dog, and nobody else is to know of it\n";
@@ -24,9 +27,9 @@ const NAME: &str = "unmistakable";
 struct Victim {
     vault: Vault,
     source: PathBuf,
-    objects: BTreeMap<String, Vec<u8>>,
+    objects: Objects,
     /// The same after the first day.
-    earlier: BTreeMap<String, Vec<u8>>,
+    earlier: Objects,
     identity: Identity,
     writer: Vec<u8>,
 }
@@ -101,7 +104,7 @@ impl Victim {
     }
 
     /// Reads all, with the organisation's key or as the writing machine, after something was done to the objects.
-    fn check(&self, objects: &BTreeMap<String, Vec<u8>>, with_identity: bool) -> Found {
+    fn check(&self, objects: &Objects, with_identity: bool) -> Found {
         let store = MemoryStore::default();
         for (name, bytes) in objects {
             store.put(name, bytes).expect("memory takes all");
@@ -125,7 +128,7 @@ impl Victim {
     }
 }
 
-fn read(vault: &Vault) -> BTreeMap<String, Vec<u8>> {
+fn read(vault: &Vault) -> Objects {
     let names = vault.objects().into_iter();
     names
         .map(|name| {
@@ -226,8 +229,8 @@ fn every_changed_byte_is_found_and_its_object_named() {
 #[test]
 fn every_cut_lost_exchanged_or_replayed_object_is_found() {
     let victim = Victim::new();
-    let mut work: Vec<(String, BTreeMap<String, Vec<u8>>)> = Vec::new();
-    let mut tamper = |what: String, change: &dyn Fn(&mut BTreeMap<String, Vec<u8>>)| {
+    let mut work: Vec<(String, Objects)> = Vec::new();
+    let mut tamper = |what: String, change: &dyn Fn(&mut Objects)| {
         let mut objects = victim.objects.clone();
         change(&mut objects);
         assert!(objects != victim.objects, "{what} changes nothing");
@@ -261,7 +264,7 @@ fn every_cut_lost_exchanged_or_replayed_object_is_found() {
             .rfind(|name| name.starts_with("snapshots/"));
         if Some(name) != newest {
             tamper(format!("{name} lost"), &|objects| {
-                drop(objects.remove(name))
+                objects.remove(name);
             });
         }
     }
