@@ -51,10 +51,12 @@ bench: build         ## speed and memory beside the peers, in one run
 	tests/setup
 	tests/bench/run $(release)
 
-drills: build        ## what takes long: ten thousand checks at once, fuzzing by the million
+drills: build        ## what takes long: ten thousand checks at once, fuzzing by the million, a backup killed at every call
 	tests/setup
 	tests/bench/many $(release)
 	PROPTEST_CASES=200000 $(CARGO) test --release --locked --workspace --lib
+	$(CARGO) build --locked --workspace
+	CE_DRILL=1 $(CARGO) test --locked -p ce-tests --test backup
 
 fuzz: cc             ## every parser of others' bytes on random input
 	PROPTEST_CASES=1000000 $(CARGO) test --release --locked --workspace --lib

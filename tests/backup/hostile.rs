@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ce_tests::program::{Program, Said};
+use ce_tests::wait::until;
 use rustix::fs::{CWD, FileType, Mode, RenameFlags};
 
 use crate::tree;
@@ -161,13 +162,17 @@ fn a_file_that_never_stands_still_is_named_and_kept_as_it_was_read() {
     let appending = Meanwhile::new(move || {
         let _ = file.write_all(b"another line\n");
     });
-    let said = in_time(&vault)
-        .arg("create")
-        .arg(&vault.repo)
-        .arg(&source)
-        .run();
+    // A busy machine may let the other thread rest while the file is read.
+    let said = until("torn file", Duration::from_secs(20), || {
+        let said = in_time(&vault)
+            .arg("create")
+            .arg(&vault.repo)
+            .arg(&source)
+            .run();
+        assert!(matches!(said.code, 0 | 1), "{said:?}");
+        (said.code == 1).then_some(said)
+    });
     drop(appending);
-    assert_eq!(said.code, 1, "{said:?}");
     let record = said.record();
     assert_eq!(record["state"], "warning");
     assert_eq!(
@@ -576,7 +581,7 @@ fn a_signal_ends_a_backup_without_a_snapshot_and_soon() {
         .args(["--exec", "endless", "--", "cat", "/dev/urandom"])
         .spawn();
     let packs = vault.repo.join("packs");
-    ce_tests::wait::until("pack", Duration::from_secs(20), || {
+    until("pack", Duration::from_secs(20), || {
         fs::read_dir(&packs).ok()?.next().map(drop)
     });
     let pid = rustix::process::Pid::from_child(&child);

@@ -1,6 +1,8 @@
 //! ce-backup as it must survive: hostile trees, hostile neighbours, tampering, crashes.
 
+mod crash;
 mod fidelity;
 mod hostile;
+mod tamper;
 mod tree;
 mod vault;

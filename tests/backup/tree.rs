@@ -88,7 +88,9 @@ fn sparse(root: &Path) {
     let folder = root.join("sparse");
     fs::create_dir(&folder).expect("a folder");
     let mebibyte = 1 << 20;
-    let files: [(&str, u64, &[(u64, usize)]); 5] = [
+    // Where there is data, and how much.
+    type Data = [(u64, usize)];
+    let files: [(&str, u64, &Data); 5] = [
         (
             "hole at the end",
             40 * mebibyte,

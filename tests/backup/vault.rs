@@ -176,10 +176,10 @@ impl Vault {
 
 /// The snapshot that a create made.
 pub fn id_of(said: &Said) -> String {
-    said.record()["data"]["id"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no snapshot: {said:?}"))
-        .to_owned()
+    let record = said.record();
+    let id = record["data"]["id"].as_str();
+    assert!(id.is_some(), "no snapshot: {said:?}");
+    id.unwrap_or_default().to_owned()
 }
 
 /// What the first record says line by line.

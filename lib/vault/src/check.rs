@@ -62,13 +62,9 @@ const AFFECTED: usize = 1000;
 /// When the storage fails; what is damaged is no error but in the report.
 pub fn check(repository: &Repository, options: &Options<'_>) -> Result<Report> {
     let mut report = Report::default();
-    if repository.config_damaged {
-        report
-            .problems
-            .push("'config' is damaged or missing; 'config.copy' was used".to_owned());
-    }
+    report.problems.append(&mut repository.config_problems());
     let publics = writers(repository, &mut report)?;
-    keys(repository, &mut report)?;
+    let sealed = keys(repository, &publics, &mut report)?;
     shards(repository, &mut report)?;
     let mut damaged = Vec::new();
     let forgotten = forgotten::load(repository, |error| damaged.push(error.to_string()))?;
@@ -84,7 +80,7 @@ pub fn check(repository: &Repository, options: &Options<'_>) -> Result<Report> {
         options.known,
         &mut report,
     );
-    let bad = packs(repository, options, &mut report)?;
+    let bad = packs(repository, &sealed, options, &mut report)?;
     structure(repository, &snapshots, &bad, options, &mut report)?;
     let mut told = HashSet::new();
     report
@@ -119,29 +115,45 @@ fn writers(repository: &Repository, report: &mut Report) -> Result<HashMap<[u8; 
     Ok(publics)
 }
 
-fn keys(repository: &Repository, report: &mut Report) -> Result<()> {
+/// The names of the keys that are whole.
+fn keys(
+    repository: &Repository,
+    publics: &HashMap<[u8; 16], [u8; 32]>,
+    report: &mut Report,
+) -> Result<HashSet<String>> {
+    let mut whole = HashSet::new();
+    let mut there = HashSet::new();
     for listed in repository.list("keys")? {
-        let read = repository.get(&listed.name).and_then(|bytes| {
-            let object =
-                KeyObject::decode(&listed.name, &bytes).map_err(Error::damaged(&listed.name))?;
-            match repository.identity() {
-                Some(identity)
-                    if repository.reads_content()
-                        && object.is_for_content()
-                        && object.open(identity).is_none() =>
-                {
-                    Err(Error::damaged(&listed.name)(Malformed(
-                        "it does not open with the organisation's key",
-                    )))
-                }
-                _ => Ok(()),
-            }
-        });
-        if let Err(error) = read {
-            report.problems.push(error.to_string());
+        there.insert(listed.name.clone());
+        match key(repository, &listed.name) {
+            Ok(()) => drop(whole.insert(listed.name)),
+            Err(error) => report.problems.push(error.to_string()),
         }
     }
-    Ok(())
+    for writer in publics.keys() {
+        let object = format!("keys/{}-writer", hex(writer));
+        if !there.contains(&object) {
+            report.problems.push(Error::Missing { object }.to_string());
+        }
+    }
+    Ok(whole)
+}
+
+/// Whether a key is whole and, where that can be told, sealed to the organisation.
+fn key(repository: &Repository, name: &str) -> Result<()> {
+    let object = KeyObject::decode(name, &repository.get(name)?).map_err(Error::damaged(name))?;
+    match repository.identity() {
+        Some(identity)
+            if repository.reads_content()
+                && object.is_for_content()
+                && object.open(identity).is_none() =>
+        {
+            Err(Error::damaged(name)(Malformed(
+                "it does not open with the organisation's key",
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn shards(repository: &Repository, report: &mut Report) -> Result<()> {
@@ -179,8 +191,9 @@ fn snapshots(
                         .problems
                         .push(format!("'{}' is not signed by its writer", snapshot.name())),
                     None => report.problems.push(format!(
-                        "the writer of '{}' is not known here",
-                        snapshot.name()
+                        "the writer of '{}' is not known here: 'writers/{}' is missing or damaged",
+                        snapshot.name(),
+                        hex(&snapshot.writer)
                     )),
                 }
                 whole.push(snapshot);
@@ -261,7 +274,12 @@ fn chain(
 }
 
 /// The packs that are damaged.
-fn packs(repository: &Repository, options: &Options<'_>, report: &mut Report) -> Result<Packs> {
+fn packs(
+    repository: &Repository,
+    sealed: &HashSet<String>,
+    options: &Options<'_>,
+    report: &mut Report,
+) -> Result<Packs> {
     let mut there = HashSet::new();
     let mut to_read = Vec::new();
     for listed in repository.list("packs")? {
@@ -297,7 +315,7 @@ fn packs(repository: &Repository, options: &Options<'_>, report: &mut Report) ->
             let problem = match repository.get(&pack::name(&id)) {
                 Ok(bytes) => {
                     read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                    pack_problem(repository, &id, bytes)
+                    pack_problem(repository, sealed, &id, bytes)
                 }
                 Err(error) => Some(error.to_string()),
             };
@@ -347,7 +365,12 @@ impl Packs {
 }
 
 /// What is wrong with a pack: its digest, and with the organisation's key any chunk.
-fn pack_problem(repository: &Repository, id: &Id, mut bytes: Vec<u8>) -> Option<String> {
+fn pack_problem(
+    repository: &Repository,
+    sealed: &HashSet<String>,
+    id: &Id,
+    mut bytes: Vec<u8>,
+) -> Option<String> {
     let name = pack::name(id);
     if Id::of(&bytes) != *id {
         let mendable = if pack::mend(id, &bytes).is_some() {
@@ -363,6 +386,13 @@ fn pack_problem(repository: &Repository, id: &Id, mut bytes: Vec<u8>) -> Option<
         Ok(header) => header,
         Err(Malformed(why)) => return Some(format!("'{name}' is damaged: {why}")),
     };
+    // A backup that runs meanwhile stores its key before its packs, but perhaps after the keys were listed.
+    let session = format!("keys/{}", hex(&header.session));
+    if !sealed.contains(&session)
+        && let Err(error) = key(repository, &session)
+    {
+        return Some(format!("nobody can read '{name}': {error}"));
+    }
     let index_key = repository.index_key(&header.writer)?;
     let groups = match pack::read(id, &bytes, &index_key) {
         Ok((_, groups)) => groups,
@@ -419,6 +449,7 @@ fn structure(
         report.seen.chunks += reader.index().len() as u64;
         let index = reader.index();
         let mut lost: HashSet<Id> = HashSet::new();
+        let mut packs_lost: BTreeSet<Id> = BTreeSet::new();
         let mut seen = HashSet::new();
         for snapshot in &snapshots {
             if options.stop.load(Ordering::Relaxed) {
@@ -432,11 +463,13 @@ fn structure(
                 }
             };
             let mut visit = |id: &Id| {
-                if !index
-                    .places(&id.short())
-                    .any(|place| packs.is_whole(&index.packs[place.pack as usize]))
-                {
-                    lost.insert(*id);
+                let short = id.short();
+                let within = || {
+                    let places = index.places(&short);
+                    places.map(|place| &index.packs[place.pack as usize])
+                };
+                if !within().any(|pack| packs.is_whole(pack)) && lost.insert(*id) {
+                    packs_lost.extend(within().filter(|pack| !packs.there.contains(pack)));
                 }
             };
             head.errors.iter().for_each(&mut visit);
@@ -446,6 +479,10 @@ fn structure(
                     &snapshot.id.to_string()[..8]
                 ));
             }
+        }
+        for pack in packs_lost {
+            let object = pack::name(&pack);
+            report.problems.push(Error::Missing { object }.to_string());
         }
         if !lost.is_empty() {
             report.problems.push(format!(

@@ -30,7 +30,7 @@ pub struct Repaired {
 /// When the storage fails.
 pub fn repair(repository: &Repository, dry_run: bool, stop: &AtomicBool) -> Result<Repaired> {
     let mut repaired = Repaired {
-        config_restored: repository.config_damaged,
+        config_restored: !repository.config_problems().is_empty(),
         ..Repaired::default()
     };
     if !dry_run {

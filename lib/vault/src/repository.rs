@@ -617,6 +617,20 @@ impl Repository {
         ))
     }
 
+    /// What is wrong with either copy of the config, or that they differ.
+    #[must_use]
+    pub fn config_problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = [CONFIG, COPY]
+            .into_iter()
+            .filter_map(|name| read_config(self.store.as_ref(), name).err())
+            .map(|error| error.to_string())
+            .collect();
+        if problems.is_empty() && self.get(CONFIG).ok() != self.get(COPY).ok() {
+            problems.push(format!("'{CONFIG}' and '{COPY}' differ"));
+        }
+        problems
+    }
+
     /// Writes both copies of the config anew, from the one that could be read.
     ///
     /// # Errors

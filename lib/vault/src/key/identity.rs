@@ -180,6 +180,7 @@ const COST: Cost = Cost {
 };
 
 /// The private half.
+#[derive(Clone)]
 pub struct Identity {
     role: Role,
     secret: Key,

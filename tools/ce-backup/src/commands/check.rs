@@ -55,7 +55,7 @@ impl Act for Check {
             &repository,
             &Options {
                 read: part,
-                known: &[],
+                known: &place::known_heads(&repository.config.id),
                 stop: &STOP,
             },
         )?;
