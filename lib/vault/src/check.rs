@@ -512,19 +512,25 @@ fn affected(
         let Ok(head) = repository.head(snapshot) else {
             continue;
         };
+        if head.errors.is_some_and(|errors| lost.contains(&errors)) {
+            names.insert(format!("{short}: the list of what was not taken whole"));
+        }
         for pair in &head.nodes {
             let Ok(node) = reader.node(pair) else {
                 names.insert(format!("{short}: part of the tree"));
                 continue;
             };
+            // What can still be read of a damaged pack says what would be gone with it.
+            let node_is_lost = lost.contains(&pair.0) || lost.contains(&pair.1);
             for ((skeleton, private), first) in node.leaves.iter().zip(&node.firsts) {
                 let read =
                     || Ok::<_, Error>((reader.references(skeleton)?, reader.items(private)?));
                 match read() {
                     Ok((references, items)) => {
+                        let all = node_is_lost || lost.contains(skeleton) || lost.contains(private);
                         let hit = items
                             .iter()
-                            .filter(|item| needs(reader, item, &references, lost));
+                            .filter(|item| all || needs(reader, item, &references, lost));
                         names.extend(hit.map(|item| {
                             format!("{short}: /{}", String::from_utf8_lossy(&item.path))
                         }));
