@@ -50,6 +50,7 @@ man completions: generate
 bench: build         ## speed and memory beside the peers, in one run
 	tests/setup
 	tests/bench/run $(release)
+	tests/bench/backup $(release)
 
 drills: build        ## what takes long: ten thousand checks at once, fuzzing by the million, a backup killed at every call
 	tests/setup

@@ -169,9 +169,9 @@ fn killed_at(call: &'static str, most: usize) {
         killed += usize::from(said.code != 0);
         night.survived(&format!("killed at {call} {number} of {count}"));
     }
-    // Which thread does what differs a little from run to run.
+    // Which thread does what differs from run to run, and what is cached saves calls.
     assert!(
-        killed * 2 > numbers.len(),
+        killed * 3 > numbers.len(),
         "{killed} of {} backups were killed",
         numbers.len()
     );
