@@ -517,14 +517,17 @@ fn affected(
                 names.insert(format!("{short}: part of the tree"));
                 continue;
             };
+            let node_lost = lost.contains(&pair.0) || lost.contains(&pair.1);
             for ((skeleton, private), first) in node.leaves.iter().zip(&node.firsts) {
+                // Parity may still give the names of what hangs on a damaged pack.
+                let all = node_lost || lost.contains(skeleton) || lost.contains(private);
                 let read =
                     || Ok::<_, Error>((reader.references(skeleton)?, reader.items(private)?));
                 match read() {
                     Ok((references, items)) => {
                         let hit = items
                             .iter()
-                            .filter(|item| needs(reader, item, &references, lost));
+                            .filter(|item| all || needs(reader, item, &references, lost));
                         names.extend(hit.map(|item| {
                             format!("{short}: /{}", String::from_utf8_lossy(&item.path))
                         }));
