@@ -54,12 +54,14 @@ impl Night {
         }
     }
 
-    /// A new large file and a few edits, other ones each time.
+    /// Other content in all files: what is unchanged is not opened, and each run is to make the same calls.
     fn edit(&mut self) {
-        self.number += 1;
+        self.number += 100;
         fs::write(self.source.join("large"), tree::noise(self.number, 300_000)).expect("written");
-        let name = format!("sub/{}", self.number % 60);
-        fs::write(self.source.join(name), self.number.to_string()).expect("written");
+        for number in 0..60 {
+            let text = tree::noise(self.number + number, 3000);
+            fs::write(self.source.join(format!("sub/{number}")), text).expect("written");
+        }
     }
 
     /// Runs a backup under strace with these arguments.

@@ -35,18 +35,16 @@ fn comes_back(place: &Path, entries: usize, exact_holes: bool) {
     holes(&source, &day_one, exact_holes);
 
     tree::edit(&source);
+    settle(&source);
     let second = vault.must_create(&[&source]);
     let day_two = vault.must_restore(&second, &source);
     tree::assert_same(&source, &day_two);
     holes(&source, &day_two, exact_holes);
 
     // From the cache for the most part, as on a night on which nobody did anything.
-    settle(&source);
-    for _ in 0..2 {
-        vault.must_create(&[&source]);
-    }
-    let day_four = vault.must_restore("latest", &source);
-    tree::assert_same(&source, &day_four);
+    let third = vault.must_create(&[&source]);
+    let day_three = vault.must_restore(&third, &source);
+    tree::assert_same(&source, &day_three);
 
     // Day one is still what it was.
     let again = vault.must_restore(&first, &source);
@@ -121,9 +119,9 @@ fn chain(root: &Path, name: &str, depth: usize) {
     rustix::io::write(&end, b"the end").expect("written");
 }
 
-/// Backs up and restores with the limits of descriptors that a service has, soft and hard; the hard one is lower here.
-fn comes_back_with_few_descriptors(vault: &Vault, source: &Path) {
-    let few = ["/usr/bin/prlimit", "--nofile=1024:4096"];
+/// Backs up and restores with these limits of descriptors, soft and hard: a service has 1024 and half a million.
+fn comes_back_with_few_descriptors(vault: &Vault, source: &Path, limits: &str) {
+    let few = ["/usr/bin/prlimit", limits];
     let said = vault
         .wrapped(&few)
         .arg("create")
@@ -146,7 +144,7 @@ fn a_path_longer_than_any_call_takes_comes_back() {
     let vault = Vault::new();
     let source = vault.path("source");
     chain(&source, &"d".repeat(200), 25);
-    comes_back_with_few_descriptors(&vault, &source);
+    comes_back_with_few_descriptors(&vault, &source, "--nofile=1024:4096");
 }
 
 #[test]
@@ -154,19 +152,19 @@ fn two_thousand_folders_in_each_other_come_back() {
     let vault = Vault::new();
     let source = vault.path("source");
     chain(&source, "d", 2040);
-    comes_back_with_few_descriptors(&vault, &source);
+    comes_back_with_few_descriptors(&vault, &source, "--nofile=1024:4096");
 }
 
 #[test]
 fn more_folders_than_descriptors_come_back() {
     let vault = Vault::new();
     let source = vault.path("source");
-    for number in 0..4000 {
+    for number in 0..1500 {
         let folder = source.join(format!("{number}"));
         fs::create_dir_all(&folder).expect("a folder");
         fs::write(folder.join("file"), number.to_string()).expect("written");
     }
-    comes_back_with_few_descriptors(&vault, &source);
+    comes_back_with_few_descriptors(&vault, &source, "--nofile=512:512");
 }
 
 #[test]

@@ -80,10 +80,14 @@ impl Victim {
         }
     }
 
-    /// The first object of each type, the largest pack as well.
+    /// The first object of each type, and all packs: of contents, of names, of structure.
     fn samples(&self) -> Vec<String> {
         let mut samples: BTreeMap<&str, &String> = BTreeMap::new();
-        for name in self.objects.keys() {
+        let (packs, others): (Vec<_>, Vec<_>) = self
+            .objects
+            .keys()
+            .partition(|name| name.starts_with("packs/"));
+        for name in others {
             let kind = name.split('/').next().unwrap_or(name);
             // A writer's key and a session's.
             let kind = if name.ends_with("-writer") {
@@ -93,14 +97,7 @@ impl Victim {
             };
             samples.entry(kind).or_insert(name);
         }
-        let packs = self
-            .objects
-            .iter()
-            .filter(|(name, _)| name.starts_with("packs/"));
-        if let Some((largest, _)) = packs.max_by_key(|(_, bytes)| bytes.len()) {
-            samples.insert("packs-largest", largest);
-        }
-        samples.into_values().cloned().collect()
+        samples.into_values().chain(packs).cloned().collect()
     }
 
     /// Reads all, with the organisation's key or as the writing machine, after something was done to the objects.

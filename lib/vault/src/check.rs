@@ -520,9 +520,10 @@ fn affected(
                 names.insert(format!("{short}: part of the tree"));
                 continue;
             };
-            // What can still be read of a damaged pack says what would be gone with it.
-            let node_is_lost = lost.contains(&pair.0) || lost.contains(&pair.1);
+            let node_lost = lost.contains(&pair.0) || lost.contains(&pair.1);
             for ((skeleton, private), first) in node.leaves.iter().zip(&node.firsts) {
+                // Parity may still give the names of what hangs on a damaged pack.
+                let all = node_lost || lost.contains(skeleton) || lost.contains(private);
                 let read =
                     || Ok::<_, Error>((reader.references(skeleton)?, reader.items(private)?));
                 match read() {
