@@ -528,7 +528,6 @@ fn affected(
                     || Ok::<_, Error>((reader.references(skeleton)?, reader.items(private)?));
                 match read() {
                     Ok((references, items)) => {
-                        let all = node_is_lost || lost.contains(skeleton) || lost.contains(private);
                         let hit = items
                             .iter()
                             .filter(|item| all || needs(reader, item, &references, lost));
