@@ -1,6 +1,6 @@
 //! Why a command was not done, as words, cause and exit code.
 
-use ce_cli::{Explain, FileError, OutputError, SecretError};
+use ce_cli::{ConfigError, Explain, FileError, OutputError, SecretError};
 use ce_record::{Cause, State};
 
 /// Why a command was not done.
@@ -10,6 +10,8 @@ pub(crate) enum Fault {
     Usage(String, Option<String>),
     #[error(transparent)]
     Vault(#[from] ce_vault::Error),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
@@ -48,6 +50,7 @@ impl Explain for Fault {
         match self {
             Fault::Usage(_, hint) => hint.clone(),
             Fault::Vault(error) => error.hint(),
+            Fault::Config(error) => error.hint(),
             Fault::File(error) => error.hint(),
             Fault::Secret(error) => error.hint(),
             Fault::Output(error) => error.hint(),
@@ -68,6 +71,7 @@ impl Explain for Fault {
                 | Error::NeedsIdentity => Cause::AUTH,
                 _ => Cause::CONFIG,
             },
+            Fault::Config(error) => error.cause(),
             Fault::File(error) => error.cause(),
             Fault::Secret(error) => error.cause(),
             Fault::Output(error) => error.cause(),

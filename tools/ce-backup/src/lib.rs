@@ -6,6 +6,7 @@ mod fault;
 mod place;
 mod progress;
 mod report;
+mod settings;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

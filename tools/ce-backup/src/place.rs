@@ -9,6 +9,7 @@ use ce_vault::{Id, Identity, Repository, Snapshot, WriterKey};
 use clap::Args;
 
 use crate::fault::Fault;
+use crate::settings::settings;
 
 /// The repository and what opens it.
 #[derive(Args, Debug, Clone, Default)]
@@ -30,7 +31,8 @@ pub(crate) struct Place {
 impl Place {
     /// The repository and the other words, where the first word names it unless a flag does.
     pub fn split(&self, words: &[PathBuf]) -> Result<(PathBuf, Vec<PathBuf>), Fault> {
-        match (&self.repo, words.split_first()) {
+        let repo = self.repo.as_ref().or(settings().repo.as_ref());
+        match (repo, words.split_first()) {
             (Some(_), Some((first, rest))) if is_repository(first) => {
                 Ok((first.clone(), rest.to_vec()))
             }
@@ -38,7 +40,7 @@ impl Place {
             (None, Some((first, rest))) => Ok((first.clone(), rest.to_vec())),
             (None, None) => Err(Fault::with_hint(
                 "no repository is named",
-                "give it as the first word, with --repo or in CE_REPO",
+                "give it as the first word, with --repo, in CE_REPO or in /etc/ce/backup.toml",
             )),
         }
     }
@@ -58,7 +60,7 @@ impl Place {
 
     /// Opens it with every key at hand.
     pub fn open(&self, path: &Path) -> Result<Repository, Fault> {
-        let mut repository = Repository::open(store(path), path)?;
+        let mut repository = Repository::open(store(path)?, path)?;
         let key_file = writer_path(&repository.config.id);
         if let Some(key) = read_writer(&key_file)? {
             let before = key.generation;
@@ -76,7 +78,7 @@ impl Place {
 
     /// Opens it for a command that reads content or changes keys.
     pub fn open_to_read(&self, path: &Path) -> Result<Repository, Fault> {
-        if self.identity.is_none() {
+        if self.identity_file().is_none() {
             return Err(ce_vault::Error::NeedsIdentity.into());
         }
         let repository = self.open(path)?;
@@ -93,10 +95,19 @@ impl Place {
 
     /// The identity that the flags name.
     pub fn identity(&self) -> Result<Option<Identity>, Fault> {
-        let Some(path) = &self.identity else {
+        let Some(path) = self.identity_file() else {
             return Ok(None);
         };
-        read_identity(path, self.passphrase_file.as_deref()).map(Some)
+        let passphrase = self
+            .passphrase_file
+            .as_ref()
+            .or(settings().passphrase_file.as_ref());
+        read_identity(path, passphrase.map(String::as_str)).map(Some)
+    }
+
+    /// The file of the organisation's or maintenance host's key.
+    pub fn identity_file(&self) -> Option<&PathBuf> {
+        self.identity.as_ref().or(settings().identity.as_ref())
     }
 }
 
@@ -119,8 +130,19 @@ pub(crate) fn passphrase(source: Option<&str>, path: &Path) -> Result<Secret, Fa
     }
 }
 
-pub(crate) fn store(path: &Path) -> Arc<DirStore> {
-    Arc::new(DirStore::new(path))
+/// The store that a repository's name stands for.
+pub(crate) fn store(path: &Path) -> Result<Arc<DirStore>, Fault> {
+    let text = path.to_string_lossy();
+    let elsewhere = ["swift:", "s3:", "sftp:"]
+        .into_iter()
+        .find(|scheme| text.starts_with(scheme));
+    if let Some(scheme) = elsewhere {
+        return Err(Fault::with_hint(
+            format!("'{text}' is not a folder: {scheme} stores are not there yet"),
+            format!("for a folder of that name write ./{text}"),
+        ));
+    }
+    Ok(Arc::new(DirStore::new(path)))
 }
 
 fn is_repository(path: &Path) -> bool {

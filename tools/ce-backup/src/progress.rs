@@ -14,6 +14,29 @@ use crate::fault::Fault;
 /// Set by SIGINT and SIGTERM.
 pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 
+/// How long what was asked to end may take to do so, before it is ended.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Asks to end when the time is over, and ends what does not.
+pub(crate) fn end_within(timeout: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(timeout);
+        let _ = writeln!(
+            io::stderr(),
+            "{}: the time that --timeout allows is over",
+            crate::TOOL
+        );
+        end_soon();
+    });
+}
+
+/// Asks to end; what still waits for something after a while, for standard input say, is ended.
+fn end_soon() -> ! {
+    STOP.store(true, Ordering::Relaxed);
+    std::thread::sleep(PATIENCE);
+    ce_cli::end(ce_record::State::Unknown)
+}
+
 /// From now on a signal asks to end instead of ending.
 pub(crate) fn heed_signals() {
     ce_cli::outlive_signals();
@@ -74,8 +97,8 @@ pub(crate) fn show(total: Option<u64>, read: impl Fn() -> Reading + Send + 'stat
         }
         let mut ticks = 0_u32;
         while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(Duration::from_millis(100)) {
-            if stopping().load(Ordering::Relaxed) {
-                STOP.store(true, Ordering::Relaxed);
+            if stopping().load(Ordering::Relaxed) && !STOP.swap(true, Ordering::Relaxed) {
+                std::thread::spawn(|| end_soon());
             }
             ticks += 1;
             if !terminal || ticks < 20 {

@@ -9,6 +9,7 @@ use ce_record::{Finding, Record, Stamp, State};
 
 use crate::TOOL;
 use crate::fault::Fault;
+use crate::{progress, settings};
 
 /// Runs a command and says how it went: records on stdout, a failure in words on stderr too.
 pub(crate) fn run(
@@ -18,7 +19,13 @@ pub(crate) fn run(
 ) -> ExitCode {
     let time = jiff::Timestamp::now();
     let started = Instant::now();
-    let (findings, failed) = match act() {
+    if let Some(timeout) = common.timeout {
+        progress::end_within(timeout);
+    }
+    let acted = settings::load(common)
+        .map_err(Fault::from)
+        .and_then(|()| act());
+    let (findings, failed) = match acted {
         Ok(findings) => (findings, None),
         Err(fault) => {
             ce_cli::complain(TOOL, &fault);

@@ -382,12 +382,13 @@ pub(super) fn special(place: &Place, item: &Item, existing: Existing) -> io::Res
         )?;
     }
     if !matches!(item.kind, Kind::Symlink(_)) {
-        rustix::fs::chmodat(
-            folder,
-            name,
-            Mode::from_raw_mode(metadata.mode),
-            AtFlags::empty(),
-        )?;
+        // By descriptor: who may write to the folder could put a link in its place meanwhile.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made = rustix::fs::openat(folder, name, flags, Mode::empty())?;
+        if FileType::from_raw_mode(rustix::fs::fstat(&made)?.st_mode) != FileType::Symlink {
+            let path = format!("/proc/self/fd/{}", made.as_raw_fd());
+            rustix::fs::chmod(path, Mode::from_raw_mode(metadata.mode))?;
+        }
     }
     Ok(rustix::fs::utimensat(
         folder,

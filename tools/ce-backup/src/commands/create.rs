@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use super::Act;
 use crate::fault::Fault;
 use crate::place::{self, Place};
 use crate::progress::{self, Reading, STOP};
+use crate::settings::settings;
 
 /// Make a snapshot
 ///
@@ -86,7 +87,8 @@ impl Act for Create {
     fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
         let (repo, paths) = self.place.split(&self.words)?;
         let exclude = self.exclude()?;
-        let tags = tags(&self.tags)?;
+        let mut tags = settings().create.tags.clone();
+        tags.extend(parse_tags(&self.tags)?);
         let repository = self.place.open(&repo)?;
         repository.writer()?;
         let mut exclude = exclude;
@@ -95,10 +97,11 @@ impl Act for Create {
         }
         let cache = place::cache_path(&repository.config.id);
         let counted = Arc::new(Progress::default());
+        let total = self.expected(&repository, &paths);
         progress::heed_signals();
         let shown = {
             let counted = counted.clone();
-            progress::show(None, move || Reading {
+            progress::show(total, move || Reading {
                 files: counted.items.load(Ordering::Relaxed),
                 bytes: counted.bytes.load(Ordering::Relaxed),
             })
@@ -108,7 +111,7 @@ impl Act for Create {
             program: format!("{} {}", crate::TOOL, env!("CARGO_PKG_VERSION")),
             tags,
             exclude,
-            one_file_system: self.one_file_system,
+            one_file_system: self.one_file_system || settings().create.one_file_system,
             parity: self.parity,
             level: self.compression,
             dry_run: self.dry_run,
@@ -127,14 +130,35 @@ impl Act for Create {
 }
 
 impl Create {
+    /// About how many bytes it will come to: what the last snapshot of the same paths had. Asked for on a terminal only.
+    fn expected(&self, repository: &Repository, paths: &[PathBuf]) -> Option<u64> {
+        if !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let roots: Vec<String> = match self.stdin.as_ref().or(self.exec.as_ref()) {
+            Some(name) => vec![name.clone()],
+            None => paths
+                .iter()
+                .filter_map(|path| Some(absolute(path).ok()?.display().to_string()))
+                .collect(),
+        };
+        let all = repository.snapshots().ok()?.into_iter().flatten();
+        let same = all.filter_map(|(snapshot, received)| {
+            let head = repository.head(&snapshot).ok()?;
+            (head.roots == roots).then_some((received, head.figures.bytes))
+        });
+        same.max().map(|(_, bytes)| bytes)
+    }
+
     fn exclude(&self) -> Result<Exclude, Fault> {
         let mut exclude = Exclude::default();
-        exclude.caches = self.exclude_caches;
+        let configured = &settings().create;
+        exclude.caches = self.exclude_caches || configured.exclude_caches;
         let mut add = |pattern: &str| exclude.add(pattern).map_err(Fault::usage);
-        for pattern in &self.exclude {
+        for pattern in self.exclude.iter().chain(&configured.exclude) {
             add(pattern)?;
         }
-        for file in &self.exclude_from {
+        for file in self.exclude_from.iter().chain(&configured.exclude_from) {
             let text = ce_cli::read_bounded(file, 1 << 20)?;
             for line in text
                 .lines()
@@ -330,7 +354,7 @@ fn absolute(path: &Path) -> Result<PathBuf, Fault> {
     }
 }
 
-fn tags(words: &[String]) -> Result<BTreeMap<String, String>, Fault> {
+fn parse_tags(words: &[String]) -> Result<BTreeMap<String, String>, Fault> {
     words
         .iter()
         .map(|word| match word.split_once('=') {

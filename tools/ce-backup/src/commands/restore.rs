@@ -53,7 +53,7 @@ impl Act for Restore {
 
     fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
         let (repo, word, paths) = self.place.split_one(&self.words, "the snapshot")?;
-        if self.place.identity.is_none() {
+        if self.place.identity_file().is_none() {
             return Err(ce_vault::Error::NeedsIdentity.into());
         }
         let repository = self.place.open(&repo)?;
