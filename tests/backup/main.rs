@@ -3,6 +3,7 @@
 mod crash;
 mod fidelity;
 mod hostile;
+mod reader;
 mod tamper;
 mod tree;
 mod vault;
