@@ -80,8 +80,20 @@ impl<'a> Reader<'a> {
         writer: [u8; 16],
         report: impl FnMut(Error),
     ) -> Result<Self> {
-        let index_key = repository.index_key(&writer).ok_or(Error::NeedsIdentity)?;
         let index = repository.index(&writer, report)?;
+        Self::with_index(repository, writer, index)
+    }
+
+    /// Takes an index that was loaded already.
+    ///
+    /// # Errors
+    /// When no key at hand opens the writer's packs.
+    pub(crate) fn with_index(
+        repository: &'a Repository,
+        writer: [u8; 16],
+        index: Index,
+    ) -> Result<Self> {
+        let index_key = repository.index_key(&writer).ok_or(Error::NeedsIdentity)?;
         let id_key = repository.id_key(&writer);
         Ok(Reader {
             repository,

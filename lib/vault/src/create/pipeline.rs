@@ -14,6 +14,7 @@ use crate::id::{Id, ShortId};
 use crate::index::Index;
 use crate::key::{KeyKind, KeyObject, WriterKey};
 use crate::pack::{self, Builder, Class, GROUP, Member, Sealer, Session};
+use crate::reader::Reader;
 use crate::repository::{Repository, store_error};
 use crate::seal::{Key, random};
 
@@ -219,30 +220,42 @@ pub(super) struct Pipeline<'scope, 'env> {
 
 /// Which chunks are stored: the index, loaded when the first chunk asks, and what this run added.
 pub(super) struct Known<'a> {
-    load: Box<dyn FnOnce() -> Result<Index> + 'a>,
-    index: Option<Index>,
+    load: Option<Box<dyn FnOnce() -> Result<Reader<'a>> + 'a>>,
+    reader: Option<Reader<'a>>,
     added: HashSet<ShortId>,
 }
 
 impl<'a> Known<'a> {
-    pub fn new(load: impl FnOnce() -> Result<Index> + 'a) -> Self {
+    pub fn new(load: impl FnOnce() -> Result<Reader<'a>> + 'a) -> Self {
         Known {
-            load: Box::new(load),
-            index: None,
+            load: Some(Box::new(load)),
+            reader: None,
             added: HashSet::new(),
         }
     }
 
-    fn index(&mut self) -> Result<&Index> {
-        if self.index.is_none() {
-            let load = std::mem::replace(&mut self.load, Box::new(|| Ok(Index::default())));
-            self.index = Some(load()?);
+    fn reader(&mut self) -> Result<&Reader<'a>> {
+        if let Some(load) = self.load.take() {
+            self.reader = Some(load()?);
         }
-        Ok(self.index.get_or_insert_default())
+        self.reader.as_ref().ok_or(Error::NeedsIdentity)
     }
 
     fn has(&mut self, chunk: &ShortId) -> Result<bool> {
-        Ok(self.added.contains(chunk) || self.index()?.find(chunk).is_some())
+        Ok(self.added.contains(chunk) || self.reader()?.index().find(chunk).is_some())
+    }
+
+    /// Whether all chunks that a list names are there; a list that cannot be read has none.
+    fn has_all_of(&mut self, list: &Id) -> Result<bool> {
+        let Ok(chunks) = self.reader()?.list(list) else {
+            return Ok(false);
+        };
+        for (id, _) in chunks {
+            if !self.has(&id.short())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -289,6 +302,11 @@ impl<'scope, 'env> Pipeline<'scope, 'env> {
     /// Whether a chunk of this id is stored or about to be.
     pub fn has(&mut self, id: &Id) -> Result<bool> {
         self.known.has(&id.short())
+    }
+
+    /// Whether all chunks that a stored list names are.
+    pub fn has_all_of(&mut self, list: &Id) -> Result<bool> {
+        self.known.has_all_of(list)
     }
 
     /// Takes a chunk; its id.
