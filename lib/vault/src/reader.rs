@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::id::{Id, ShortId};
+use crate::id::Id;
 use crate::index::{Index, Place};
 use crate::pack::{self, Group, Header, Session};
 use crate::repository::{Repository, store_error};
@@ -17,11 +17,11 @@ const OPEN_GROUPS: usize = 12;
 /// A group's chunks in clear.
 pub(crate) struct OpenGroup {
     bytes: Vec<u8>,
-    places: HashMap<ShortId, (u32, u32)>,
+    places: HashMap<Id, (u32, u32)>,
 }
 
 impl OpenGroup {
-    fn chunk(&self, id: &ShortId) -> Option<&[u8]> {
+    fn chunk(&self, id: &Id) -> Option<&[u8]> {
         let (at, len) = self.places.get(id)?;
         self.bytes.get(*at as usize..(at + len) as usize)
     }
@@ -30,7 +30,7 @@ impl OpenGroup {
 /// A chunk's bytes, kept alive with its group.
 pub struct Chunk {
     group: Arc<OpenGroup>,
-    id: ShortId,
+    id: Id,
 }
 
 impl std::ops::Deref for Chunk {
@@ -123,12 +123,7 @@ impl<'a> Reader<'a> {
         };
         for place in self.index.places(&id.short()) {
             match self.group(place) {
-                Ok(group) if group.chunk(&id.short()).is_some() => {
-                    return Ok(Chunk {
-                        group,
-                        id: id.short(),
-                    });
-                }
+                Ok(group) if group.chunk(id).is_some() => return Ok(Chunk { group, id: *id }),
                 Ok(_) => {}
                 Err(error) => failed = error,
             }
@@ -195,7 +190,7 @@ impl<'a> Reader<'a> {
             {
                 return Err(damaged("a chunk is not what its name says"));
             }
-            places.insert(id.short(), (at, *len));
+            places.insert(*id, (at, *len));
             at += len;
         }
         Ok(Arc::new(OpenGroup { bytes, places }))

@@ -127,6 +127,7 @@ pub struct Repository {
     writer: Option<WriterKey>,
     identity: Option<Identity>,
     known: Mutex<HashMap<String, Option<Zeroizing<Vec<u8>>>>>,
+    publics: Mutex<HashMap<[u8; 16], [u8; 32]>>,
 }
 
 impl Repository {
@@ -198,6 +199,7 @@ impl Repository {
             writer: None,
             identity: None,
             known: Mutex::default(),
+            publics: Mutex::default(),
         }
     }
 
@@ -434,15 +436,36 @@ impl Repository {
             .collect())
     }
 
-    /// What a snapshot says of itself.
+    /// What a snapshot says of itself, when its writer signed it.
     ///
     /// # Errors
-    /// When no key at hand opens it, or it is damaged.
+    /// When no key at hand opens it, or it is damaged or forged.
     pub fn head(&self, snapshot: &Snapshot) -> Result<Head> {
+        let damaged = || Error::damaged(snapshot.name());
+        let public = self.public(&snapshot.writer)?;
+        if !snapshot.is_signed_by(&public) {
+            return Err(damaged()(Malformed("its writer did not sign it")));
+        }
         let key = self
             .index_key(&snapshot.writer)
             .ok_or(Error::NeedsIdentity)?;
-        snapshot.head(&key).map_err(Error::damaged(snapshot.name()))
+        snapshot.head(&key).map_err(damaged())
+    }
+
+    /// What a writer's signatures are checked with.
+    fn public(&self, writer: &[u8; 16]) -> Result<[u8; 32]> {
+        let own = self.writer.as_ref().filter(|own| own.id() == *writer);
+        if let Some(own) = own {
+            return Ok(own.public());
+        }
+        let known = || self.publics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(public) = known().get(writer) {
+            return Ok(*public);
+        }
+        let name = format!("writers/{}", hex(writer));
+        let read = Writer::decode(&name, &self.get(&name)?).map_err(Error::damaged(&name))?;
+        known().insert(*writer, read.public());
+        Ok(read.public())
     }
 
     /// The one snapshot that a word means: `latest`, `latest:KEY=VALUE` or `latest:HOST`, or the beginning of an id.

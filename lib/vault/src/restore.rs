@@ -89,12 +89,7 @@ pub fn restore(
     let reader = Reader::new(repository, snapshot.writer, |error| {
         omit(b"", error.to_string());
     })?;
-    let index_key = repository
-        .index_key(&snapshot.writer)
-        .ok_or(Error::NeedsIdentity)?;
-    let head = snapshot
-        .head(&index_key)
-        .map_err(Error::damaged(snapshot.name()))?;
+    let head = repository.head(snapshot)?;
     let folders = Folders::open(options.to, options.existing, options.dry_run)?;
     let run = Run {
         reader: &reader,

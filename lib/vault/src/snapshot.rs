@@ -101,11 +101,22 @@ pub(crate) fn parse_name(name: &str) -> Option<([u8; 16], u64)> {
 
 /// The object of a new snapshot.
 pub(crate) fn encode(head: &Head, sequence: u64, key: &WriterKey) -> Vec<u8> {
+    encode_for(head, sequence, &key.id(), &key.index_key(), key)
+}
+
+/// The object of a snapshot of any writer, signed with this key.
+pub(crate) fn encode_for(
+    head: &Head,
+    sequence: u64,
+    writer: &[u8; 16],
+    index_key: &[u8; 32],
+    signer: &WriterKey,
+) -> Vec<u8> {
     let plain = serde_json::to_vec(head).expect("these types have string keys only");
-    let mut body = key.id().to_vec();
+    let mut body = writer.to_vec();
     body.extend_from_slice(&sequence.to_le_bytes());
-    body.append(&mut seal_box(&key.index_key(), CONTEXT, &plain));
-    let mut signature = key.sign(&message(&body));
+    body.append(&mut seal_box(index_key, CONTEXT, &plain));
+    let mut signature = signer.sign(&message(&body));
     body.append(&mut signature);
     frame::wrap(Kind::Snapshot, &body)
 }

@@ -160,6 +160,39 @@ fn nothing_is_restored_outside_of_the_folder() {
 }
 
 #[test]
+fn a_snapshot_that_another_key_signed_is_not_restored() {
+    let vault = Vault::new();
+    let genuine = vault.forge(&[file("a")]);
+    let repository = vault.as_writer();
+    let head = repository.head(&genuine).expect("its own");
+    // Somebody with the index key, maintenance for one, makes a head and signs with what he has.
+    let other = WriterKey::generate(repository.config.id.clone(), Vec::new());
+    let own = repository.writer().expect("its own");
+    let bytes = snapshot::encode_for(&head, 2, &own.id(), &own.index_key(), &other);
+    let name = snapshot::name(&own.id(), 2);
+    vault.store.put(&name, &bytes).expect("stored");
+    let forged = Snapshot::decode(&name, &bytes).expect("it has the form");
+    assert!(repository.head(&forged).is_err());
+    let progress = restore::Progress::default();
+    let options = restore::Options {
+        to: &vault.folder.path().join("to"),
+        paths: &[],
+        existing: Existing::Refuse,
+        verify: false,
+        dry_run: false,
+        stop: &RUNNING,
+        progress: &progress,
+    };
+    assert!(restore::restore(&vault.as_organisation(), &forged, &options).is_err());
+    assert!(
+        vault
+            .problems()
+            .iter()
+            .any(|problem| problem.contains("not signed"))
+    );
+}
+
+#[test]
 fn a_folder_that_is_restored_into_is_not_left_through_a_link_in_it() {
     let vault = Vault::new();
     let snapshot = vault.forge(&[item("d", Kind::Folder), file("d/new")]);
