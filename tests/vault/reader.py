@@ -101,7 +101,7 @@ class Repository:
         config = json.loads(outer["config"])
         if config["generation"] > 0:
             signer = Ed25519PublicKey.from_public_bytes(bech32m(outer["signer"])[1][33:])
-            signer.verify(bytes.fromhex(outer["signature"]), outer["config"].encode())
+            signer.verify(bytes.fromhex(outer["signature"]), b"ce-vault 1 config\0" + outer["config"].encode())
         require(config["version"] == 1, "the repository's version is not known")
         told = [bech32m(recipient)[1][1:33] for recipient in config["recipients"]]
         require(identity.public in told, "the repository is not sealed to this identity")

@@ -238,7 +238,7 @@ impl Repository {
             .zip(signature)
             .is_some_and(|(signer, signature)| {
                 key.recipients.contains(&signer)
-                    && signer.verifies(signed.config.as_bytes(), &signature)
+                    && signer.verifies(&config_message(&signed.config), &signature)
             });
         if !trusted || self.config.generation <= key.generation {
             return Err(Error::Refused(format!(
@@ -676,7 +676,7 @@ impl Repository {
 pub(crate) fn encode_config(config: &Config, signer: Option<&Identity>) -> Vec<u8> {
     let text = serde_json::to_string(config).expect("these types have string keys only");
     let signature = signer
-        .map(|signer| hex(&signer.sign(text.as_bytes())))
+        .map(|signer| hex(&signer.sign(&config_message(&text))))
         .unwrap_or_default();
     frame::wrap_json(
         Kind::Config,
@@ -688,13 +688,30 @@ pub(crate) fn encode_config(config: &Config, signer: Option<&Identity>) -> Vec<u
     )
 }
 
+fn config_message(text: &str) -> Vec<u8> {
+    format!("ce-vault 1 config\0{text}").into_bytes()
+}
+
+/// A config whose signature, which every one but the first has, is its signer's. Whether the signer is to be trusted is for
+/// a writer to say, who knows the recipients before.
 fn read_config(store: &dyn Store, name: &str) -> Result<Config> {
     let bytes = store.get(name).map_err(store_error("read", name))?;
-    let signed: Signed = frame::unwrap_json(Kind::Config, &bytes).map_err(Error::damaged(name))?;
-    serde_json::from_str(&signed.config).map_err(|_| Error::Damaged {
+    let damaged = |why| Error::Damaged {
         object: name.to_owned(),
-        why: "its JSON is not as the format says",
-    })
+        why,
+    };
+    let signed: Signed = frame::unwrap_json(Kind::Config, &bytes).map_err(Error::damaged(name))?;
+    let config: Config = serde_json::from_str(&signed.config)
+        .map_err(|_| damaged("its JSON is not as the format says"))?;
+    let valid = || {
+        let signature = from_hex::<64>(&signed.signature)?;
+        let signer = signed.signer.as_ref()?;
+        Some(signer.verifies(&config_message(&signed.config), &signature))
+    };
+    if config.generation > 0 && valid() != Some(true) {
+        return Err(damaged("its signature is not valid"));
+    }
+    Ok(config)
 }
 
 fn key_at(secret: &[u8], at: usize) -> Option<Key> {

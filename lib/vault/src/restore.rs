@@ -6,6 +6,7 @@
 mod place;
 mod write;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -17,6 +18,7 @@ use self::place::{Folders, Place};
 pub(crate) use self::write::flatten;
 use self::write::{LargeFile, Segment, Target};
 use crate::error::{Error, Result};
+use crate::id::Id;
 use crate::reader::Reader;
 use crate::repository::Repository;
 use crate::snapshot::{Omission, Snapshot};
@@ -107,7 +109,7 @@ pub fn restore(
         }
         run.plan(&head.nodes, folders, &tasks)
     })?;
-    run.finish(late);
+    run.finish(&head.nodes, late);
     if options.stop.load(Ordering::Relaxed) {
         return Err(Error::Interrupted);
     }
@@ -137,7 +139,7 @@ impl Run<'_> {
     /// Goes through the items in order, makes folders, hands out the rest.
     fn plan(
         &self,
-        nodes: &[(crate::id::Id, crate::id::Id)],
+        nodes: &[(Id, Id)],
         mut folders: Folders,
         tasks: &SyncSender<Task>,
     ) -> Result<Late> {
@@ -342,9 +344,54 @@ impl Run<'_> {
         }
     }
 
+    /// Restores the item of one path under another.
+    fn stand_in(
+        &self,
+        nodes: &[(Id, Id)],
+        path: &[u8],
+        under: &[u8],
+        folders: &mut Folders,
+    ) -> Result<()> {
+        let paths = [path.to_vec()];
+        for pair in nodes {
+            let node = self.reader.node(pair)?;
+            for (at, (skeleton, private)) in node.leaves.iter().enumerate() {
+                if !may_hold(&paths, &node.firsts[at], node.firsts.get(at + 1)) {
+                    continue;
+                }
+                let items = self.reader.items(private)?;
+                if let Some(mut item) = items.into_iter().find(|item| item.path == path) {
+                    item.path = under.to_vec();
+                    let place = folders
+                        .place(under)
+                        .map_err(Error::io("open", "its folder"))?;
+                    self.item(&place, &item, &self.reader.references(skeleton)?);
+                    return Ok(());
+                }
+            }
+        }
+        Err(Error::Missing {
+            object: format!("/{}", String::from_utf8_lossy(path)),
+        })
+    }
+
     /// Hard links, then what folders have, the innermost first.
-    fn finish(&self, mut late: Late) {
+    fn finish(&self, nodes: &[(Id, Id)], mut late: Late) {
+        // Where only some names of a file are wanted, and not its first, another one gets the content.
+        let mut stand_ins: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
         for (item, target) in &late.links {
+            let target = match stand_ins.get(target) {
+                _ if self.wants(target) => target,
+                Some(stand_in) => stand_in,
+                None => {
+                    let done = self.stand_in(nodes, target, &item.path, &mut late.folders);
+                    if let Err(error) = done {
+                        (self.omit)(&item.path, error.to_string());
+                    }
+                    stand_ins.insert(target.clone(), item.path.clone());
+                    continue;
+                }
+            };
             self.options.progress.others.fetch_add(1, Ordering::Relaxed);
             if !self.options.dry_run
                 && let Err(error) = late.folders.link(target, &item.path)

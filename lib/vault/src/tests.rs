@@ -201,3 +201,43 @@ fn without_a_cache_everything_is_read_and_nothing_is_stored_again() {
     let again = vault.try_create(false).expect("a snapshot");
     assert_eq!(again.figures.new_bytes, 0);
 }
+
+#[test]
+fn a_hard_link_comes_back_without_its_first_name() {
+    let vault = Vault::new();
+    vault.write("a/first", &noise(5000, 1));
+    vault.write("b/other", b"x");
+    for name in ["b/second", "b/third"] {
+        std::fs::hard_link(vault.source().join("a/first"), vault.source().join(name))
+            .expect("a link");
+    }
+    vault.create();
+    let to = vault.folder.path().join("to");
+    let below = vault
+        .source()
+        .strip_prefix("/")
+        .expect("it is absolute")
+        .to_owned();
+    let wanted = [below.join("b").into_os_string().into_encoded_bytes()];
+    let progress = restore::Progress::default();
+    let options = restore::Options {
+        to: &to,
+        paths: &wanted,
+        existing: Existing::Refuse,
+        verify: true,
+        dry_run: false,
+        stop: &RUNNING,
+        progress: &progress,
+    };
+    let omissions = restore::restore(&vault.as_organisation(), &vault.latest(), &options)
+        .expect("it can be begun");
+    assert!(omissions.is_empty(), "{omissions:?}");
+    let inode = |name: &str| {
+        use std::os::unix::fs::MetadataExt;
+        let path = to.join(&below).join(name);
+        assert_eq!(std::fs::read(&path).expect("restored"), noise(5000, 1));
+        path.metadata().expect("there").ino()
+    };
+    assert_eq!(inode("b/second"), inode("b/third"));
+    assert!(!to.join(&below).join("a").exists());
+}

@@ -58,7 +58,7 @@ pub(crate) fn flatten(
                     chunk: Some((reference(chunk)?, offset)),
                 });
             }
-            Extent::List { chunk, .. } => {
+            Extent::List { chunk, len: whole } => {
                 let id = reference(chunk)?;
                 let mut from = at;
                 for (id, len) in reader.list(&id)? {
@@ -68,6 +68,11 @@ pub(crate) fn flatten(
                         chunk: Some((id, 0)),
                     });
                     from += u64::from(len);
+                }
+                if from - at != whole {
+                    return Err(Error::damaged(format!("chunk {id}"))(Malformed(
+                        "the list is of another length than its extent",
+                    )));
                 }
             }
         }

@@ -60,9 +60,9 @@ impl Act for Init {
         let (repository, made) = match Repository::open(store.clone(), &path) {
             Ok(repository) => {
                 let told = &repository.config.recipients;
-                if !recipients.is_empty()
-                    && recipients.iter().any(|recipient| !told.contains(recipient))
-                {
+                let same = recipients.len() == told.len()
+                    && recipients.iter().all(|recipient| told.contains(recipient));
+                if !recipients.is_empty() && !same {
                     let recipients = told
                         .iter()
                         .map(ToString::to_string)
