@@ -35,6 +35,14 @@ pub(crate) fn of_backup() -> (PathBuf, Vec<u8>) {
     (PathBuf::from("tools/ce-backup/ce-backup.schema.json"), text)
 }
 
+/// A path that is not UTF-8 is written `{"base64": ...}`.
+fn types(kind: &str) -> Value {
+    match kind {
+        "path" => json!(["string", "object"]),
+        kind => json!(kind),
+    }
+}
+
 fn of_command(entry: &ce_backup::Documented) -> Value {
     let data: Map<String, Value> = entry
         .data
@@ -42,7 +50,7 @@ fn of_command(entry: &ce_backup::Documented) -> Value {
         .map(|(name, kind, about)| {
             (
                 (*name).to_owned(),
-                json!({ "type": kind, "description": about }),
+                json!({ "type": types(kind), "description": about }),
             )
         })
         .collect();
@@ -84,7 +92,7 @@ fn rule(check: &Check) -> Value {
         .map(|field| {
             (
                 field.name.to_owned(),
-                json!({ "type": field.kind, "description": field.about }),
+                json!({ "type": types(field.kind), "description": field.about }),
             )
         })
         .collect();

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod bytes;
 mod codec;
 mod finding;
 mod metric;
@@ -21,6 +22,7 @@ mod testing;
 mod text;
 mod thresholds;
 
+pub use bytes::shown;
 pub use codec::{CodecError, Line, MAX_LINE_BYTES, Reader, write_line};
 pub use finding::{Finding, Stamp};
 pub use metric::{Metric, Number};

@@ -111,7 +111,8 @@ pub struct MetricDoc {
 pub struct Field {
     /// As in the record.
     pub name: &'static str,
-    /// A JSON Schema type: `string`, `integer`, `number`, `boolean`, `array` or `object`.
+    /// A JSON Schema type: `string`, `integer`, `number`, `boolean`, `array` or `object`; or `path`, which is a string or,
+    /// where it is not UTF-8, an object.
     pub kind: &'static str,
     /// What it is, in a few words.
     pub about: &'static str,

@@ -1,12 +1,14 @@
 //! What a check saw when it ran last: counters mean something only as a difference.
 //!
 //! One small file for each check and set of parameters, so that two command definitions that watch different things
-//! never eat each other's difference. A file that does not read counts as none: the next run has one again.
+//! never eat each other's difference. A file that does not read counts as none, and says so: the next run has one again.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use ce_cli::FileError;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,7 @@ pub struct Kept<T> {
     boot: Option<String>,
     now: Timestamp,
     previous: Option<Previous<T>>,
+    damage: Option<String>,
     _lock: File,
 }
 
@@ -87,9 +90,18 @@ impl<T: Serialize + DeserializeOwned> Kept<T> {
             .ok()
             .flatten()
             .map(|id| id.trim().to_owned());
-        let previous = ce_cli::read_bounded(&path, MAX_BYTES)
-            .ok()
-            .and_then(|text| serde_json::from_str::<Stored<T>>(&text).ok())
+        let stored = match ce_cli::read_bounded(&path, MAX_BYTES) {
+            Ok(text) => serde_json::from_str::<Stored<T>>(&text)
+                .map(Some)
+                .map_err(|_| format!("'{}' is damaged", path.display())),
+            Err(FileError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+        };
+        let (stored, damage) = match stored {
+            Ok(stored) => (stored, None),
+            Err(damage) => (None, Some(damage)),
+        };
+        let previous = stored
             .filter(|stored| stored.check == check && stored.parameters == parameters)
             .map(|stored| Previous {
                 age: Duration::try_from(context.now.duration_since(stored.time))
@@ -104,6 +116,7 @@ impl<T: Serialize + DeserializeOwned> Kept<T> {
             boot,
             now: context.now,
             previous,
+            damage,
             _lock: lock,
         })
     }
@@ -111,6 +124,11 @@ impl<T: Serialize + DeserializeOwned> Kept<T> {
     /// What the last run kept; `None` on the first.
     pub fn previous(&self) -> Option<&Previous<T>> {
         self.previous.as_ref()
+    }
+
+    /// Why what the last run kept does not read, when it is there.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
     }
 
     /// Keeps this for the next run and gives back what the last one kept.

@@ -3,19 +3,15 @@
 //! Every step of a path, symbolic links among them, is looked up in the mount table first. Before anything on a
 //! remote file system is touched, a process of its own has asked that file system once.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::ffi::OsString;
-use std::path::{Component, Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
 use crate::context::Context;
 use crate::mounts::{self, Mount};
 use crate::probe;
-use crate::root::Root;
-
-/// As path_resolution(7): the kernel follows no more.
-const MAX_LINKS: usize = 40;
+use crate::root::{self, Root};
 
 /// More matches than this are a pattern that was not meant.
 const MAX_MATCHES: usize = 100_000;
@@ -36,6 +32,7 @@ pub struct Unreachable {
 #[derive(Debug)]
 pub struct Reach<'a> {
     context: &'a Context,
+    root: &'a Root,
     mounts: Vec<Mount>,
     answers: BTreeMap<PathBuf, Result<(), String>>,
 }
@@ -51,16 +48,20 @@ pub struct Matches {
 
 impl<'a> Reach<'a> {
     /// By the mount table of this machine; where it has none, nothing is taken to hang.
-    pub fn new(context: &'a Context) -> Self {
+    pub fn new(context: &'a Context, root: &'a Root) -> Self {
         Self {
             context,
+            root,
             mounts: mounts::read(&Root::new("/")).unwrap_or_default(),
             answers: BTreeMap::new(),
         }
     }
 
-    /// Whether the file system that holds this absolute path answers.
-    fn answers(&mut self, path: &Path) -> Result<(), Unreachable> {
+    /// Whether the file system that holds this place, which is no path below a root, answers.
+    ///
+    /// # Errors
+    /// It is silent.
+    pub fn answers(&mut self, path: &Path) -> Result<(), Unreachable> {
         let Some(mount) = mounts::holding(&self.mounts, path).filter(|mount| mount.is_remote())
         else {
             return Ok(());
@@ -79,43 +80,26 @@ impl<'a> Reach<'a> {
         })
     }
 
-    /// The path without symbolic links, as far as it exists, touching only what answers.
+    /// Where this path of the machine lies, without symbolic links, as far as it exists, touching only what answers.
     ///
     /// # Errors
     /// A file system on the way is silent.
     pub fn resolve(&mut self, path: &Path) -> Result<PathBuf, Unreachable> {
-        let mut steps: VecDeque<OsString> = steps(path).collect();
-        let mut here = PathBuf::from("/");
-        let mut links = 0;
-        while let Some(step) = steps.pop_front() {
-            if step == ".." {
-                here.pop();
-                continue;
-            }
-            let next = here.join(&step);
-            self.answers(&next)?;
-            match std::fs::read_link(&next) {
-                Ok(target) if links < MAX_LINKS => {
-                    links += 1;
-                    if target.is_absolute() {
-                        here = PathBuf::from("/");
-                    }
-                    let rest = std::mem::take(&mut steps);
-                    steps = self::steps(&target).chain(rest).collect();
-                }
-                _ => here = next,
-            }
-        }
-        Ok(here)
+        let root = self.root;
+        root.resolve(path, |step| self.answers(step))
     }
 
-    /// What lies below `base` and matches this pattern, of which each part may have `*`, `?` and `[a-z]`.
-    pub fn expand(&mut self, base: &Path, pattern: &Path) -> Matches {
+    /// What matches this pattern, of which each part may have `*`, `?` and `[a-z]`: absolute paths of the machine.
+    pub fn expand(&mut self, pattern: &Path) -> Matches {
+        let pattern = match self.root.is_live() {
+            true => std::path::absolute(pattern).unwrap_or_else(|_| pattern.to_owned()),
+            false => pattern.to_owned(),
+        };
         let mut matches = Matches {
-            paths: vec![base.to_owned()],
+            paths: vec!["/".into()],
             faults: Vec::new(),
         };
-        for step in steps(pattern) {
+        for step in root::steps(&pattern) {
             let text = step.to_string_lossy();
             let parents = std::mem::take(&mut matches.paths);
             if let Some(part) = text
@@ -177,14 +161,6 @@ impl<'a> Reach<'a> {
     }
 }
 
-fn steps(path: &Path) -> impl Iterator<Item = OsString> + '_ {
-    path.components().filter_map(|part| match part {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some("..".into()),
-        _ => None,
-    })
-}
-
 /// The system's words without their error number, beginning in lower case.
 pub fn said(error: &std::io::Error) -> String {
     let text = error.to_string();
@@ -226,34 +202,32 @@ mod tests {
             std::fs::write(path, "").unwrap();
         }
         std::os::unix::fs::symlink("../a/1.log", base.join("b/link")).unwrap();
-        let context = context(&base);
-        let mut reach = Reach::new(&context);
+        let (context, root) = (context(&base), Root::new(&base));
+        let mut reach = Reach::new(&context, &root);
         assert_eq!(
-            reach.resolve(&base.join("b/link")).unwrap(),
+            reach.resolve(Path::new("/b/link")).unwrap(),
             base.join("a/1.log")
         );
         let mut names = |pattern: &str| -> Vec<String> {
-            let matches = reach.expand(&base, Path::new(pattern));
+            let matches = reach.expand(Path::new(pattern));
             assert!(matches.faults.is_empty());
-            matches
-                .paths
-                .iter()
-                .map(|path| path.strip_prefix(&base).unwrap().display().to_string())
-                .collect()
+            let inside = |path: &PathBuf| path.strip_prefix("/").unwrap().display().to_string();
+            matches.paths.iter().map(inside).collect()
         };
         assert_eq!(names("/*/?.log"), ["a/1.log", "a/2.log", "b/3.log"]);
         assert_eq!(names("b/[x].log"), ["b/[x].log"]);
         assert_eq!(names("none/*"), Vec::<String>::new());
         assert_eq!(names("a/none"), ["a/none"]);
         std::os::unix::fs::symlink("loop", base.join("loop")).unwrap();
-        assert!(reach.resolve(&base.join("loop")).is_ok());
+        assert!(reach.resolve(Path::new("loop")).is_ok());
     }
 
     #[test]
     fn what_lies_on_a_silent_mount_is_not_touched() {
         let folder = tempfile::tempdir().unwrap();
         let context = context(folder.path());
-        let mut reach = Reach::new(&context);
+        let root = Root::new("/");
+        let mut reach = Reach::new(&context, &root);
         let point = folder.path().canonicalize().unwrap().join("mnt");
         reach.mounts.push(Mount {
             device: "0:9".into(),
@@ -267,6 +241,6 @@ mod tests {
         reach.answers.insert(point.clone(), Err("no answer".into()));
         let error = reach.resolve(&point.join("a/b")).unwrap_err();
         assert_eq!(error.point, point);
-        assert_eq!(reach.expand(&point, Path::new("*")).faults.len(), 1);
+        assert_eq!(reach.expand(&point.join("*")).faults.len(), 1);
     }
 }

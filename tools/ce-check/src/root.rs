@@ -1,14 +1,21 @@
 //! The machine's files, or a recorded or mounted tree of them.
 
-use std::path::{Path, PathBuf};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
 
 use ce_cli::FileError;
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 
 use crate::fault::Fault;
 
 /// No file of /proc or /sys that a check reads is longer, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
+
+/// As path_resolution(7): the kernel follows no more.
+const MAX_LINKS: usize = 40;
 
 /// The machine's files, or a recorded or mounted tree of them.
 #[derive(Args, Clone, Debug)]
@@ -17,6 +24,7 @@ pub struct Root {
     #[arg(
         long = "root",
         value_name = "DIR",
+        value_parser = PathBufValueParser::new().try_map(std::path::absolute),
         default_value = "/",
         hide_default_value = true
     )]
@@ -34,10 +42,59 @@ impl Root {
         self.dir == Path::new("/")
     }
 
-    /// Where this absolute path of the machine lies.
+    /// Where this absolute path of the machine lies, as far as it is there. Links lead nowhere outside of the root.
     pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        match self.is_live() {
+            true => Path::new("/").join(path),
+            false => self
+                .resolve(path.as_ref(), |_| Ok::<_, Infallible>(()))
+                .unwrap_or_else(|never| match never {}),
+        }
+    }
+
+    /// The same, but for a link at its end, which is not followed.
+    pub fn link(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
-        self.dir.join(path.strip_prefix("/").unwrap_or(path))
+        match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) => self.path(parent).join(name),
+            _ => self.path(path),
+        }
+    }
+
+    /// The path without symbolic links, as far as it exists. Each step is shown to `look` before it is touched.
+    ///
+    /// # Errors
+    /// What `look` says.
+    pub fn resolve<E>(
+        &self,
+        path: &Path,
+        mut look: impl FnMut(&Path) -> Result<(), E>,
+    ) -> Result<PathBuf, E> {
+        let mut steps: VecDeque<OsString> = steps(path).collect();
+        let mut here = self.dir.clone();
+        let mut links = 0;
+        while let Some(step) = steps.pop_front() {
+            if step == ".." {
+                if here != self.dir {
+                    here.pop();
+                }
+                continue;
+            }
+            let next = here.join(&step);
+            look(&next)?;
+            match std::fs::read_link(&next) {
+                Ok(target) if links < MAX_LINKS => {
+                    links += 1;
+                    if target.is_absolute() {
+                        here.clone_from(&self.dir);
+                    }
+                    let rest = std::mem::take(&mut steps);
+                    steps = self::steps(&target).chain(rest).collect();
+                }
+                _ => here = next,
+            }
+        }
+        Ok(here)
     }
 
     /// The text of a file such as `/proc/loadavg`.
@@ -64,5 +121,44 @@ impl Root {
             path: self.path(path),
             fault: fault.into(),
         }
+    }
+}
+
+/// The parts of a path that lead somewhere.
+pub fn steps(path: &Path) -> impl Iterator<Item = OsString> + '_ {
+    path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn nothing_leads_out_of_the_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("root");
+        std::fs::create_dir_all(dir.join("etc")).unwrap();
+        std::fs::write(dir.join("etc/passwd"), "inside").unwrap();
+        symlink("/etc/passwd", dir.join("absolute")).unwrap();
+        symlink("../../../../etc/passwd", dir.join("relative")).unwrap();
+        symlink("/etc", dir.join("folder")).unwrap();
+        symlink("loop", dir.join("loop")).unwrap();
+        let root = Root::new(&dir);
+        for path in [
+            "/absolute",
+            "/relative",
+            "/folder/passwd",
+            "/../../etc/passwd",
+        ] {
+            assert_eq!(root.read(path).unwrap(), "inside", "{path}");
+        }
+        assert_eq!(root.link("/folder"), dir.join("folder"));
+        assert!(root.read("/loop").is_err());
+        assert_eq!(root.path("/no/such"), dir.join("no/such"));
     }
 }

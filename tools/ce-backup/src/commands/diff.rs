@@ -11,9 +11,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::Act;
-use super::listing::{name, value};
 use crate::fault::Fault;
 use crate::place::{self, Place};
+use ce_record::bytes;
 
 /// Say what differs between two snapshots: + added, - removed, M content, m metadata
 #[derive(Args, Debug)]
@@ -48,13 +48,13 @@ impl Act for Diff {
         let mut write = |(change, path): &(Change, Vec<u8>)| match ce_cli::format_or_default(common)
         {
             _ if common.quiet => Ok(()),
-            Format::Text => writeln!(out, "{} /{}", letter(*change), name(path)),
+            Format::Text => writeln!(out, "{} /{}", letter(*change), bytes::shown(path)),
             Format::Json => {
                 let path = [b"/", path.as_slice()].concat();
                 writeln!(
                     out,
                     "{}",
-                    json!({ "change": word(*change), "path": value(&path) })
+                    json!({ "change": word(*change), "path": bytes::in_json(&path) })
                 )
             }
             _ => Ok(()),

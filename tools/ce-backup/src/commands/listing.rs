@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use ce_cli::Common;
+use ce_record::bytes;
 use ce_record::render::Format;
 use ce_vault::tree::{Item, Kind};
 use serde_json::{Value, json};
@@ -58,58 +59,6 @@ impl Listing {
     }
 }
 
-/// Bytes as text for a person: control characters and what is not UTF-8 are escaped.
-pub(crate) fn name(bytes: &[u8]) -> String {
-    bytes
-        .utf8_chunks()
-        .flat_map(|chunk| {
-            let valid = chunk.valid().chars().flat_map(|letter| {
-                if letter.is_control() || letter == '\\' {
-                    letter.escape_default().to_string()
-                } else {
-                    letter.to_string()
-                }
-                .chars()
-                .collect::<Vec<_>>()
-            });
-            let invalid = chunk
-                .invalid()
-                .iter()
-                .flat_map(|byte| format!("\\x{byte:02x}").chars().collect::<Vec<_>>());
-            valid.chain(invalid).collect::<Vec<char>>()
-        })
-        .collect()
-}
-
-/// Bytes as the record's format has them: text, or base64 where they are not UTF-8.
-pub(crate) fn value(bytes: &[u8]) -> Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => json!(text),
-        Err(_) => json!({ "base64": base64(bytes) }),
-    }
-}
-
-/// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let bits = three
-            .iter()
-            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - three.len()));
-        for at in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
-            text.push(if at <= three.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
 fn in_json(item: &Item) -> Value {
     let path = [b"/", item.path.as_slice()].concat();
     let metadata = &item.metadata;
@@ -124,7 +73,7 @@ fn in_json(item: &Item) -> Value {
         Kind::Hardlink(_) => "hardlink",
     };
     let mut object = json!({
-        "path": value(&path),
+        "path": bytes::in_json(&path),
         "type": kind,
         "mode": format!("{:04o}", metadata.mode),
         "uid": metadata.owner.uid,
@@ -135,25 +84,11 @@ fn in_json(item: &Item) -> Value {
             .unwrap_or_default(),
     });
     match &item.kind {
-        Kind::Symlink(target) => object["target"] = value(target),
-        Kind::Hardlink(first) => object["target"] = value(&[b"/", first.as_slice()].concat()),
+        Kind::Symlink(target) => object["target"] = bytes::in_json(target),
+        Kind::Hardlink(first) => {
+            object["target"] = bytes::in_json(&[b"/", first.as_slice()].concat());
+        }
         _ => {}
     }
     object
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_any_bytes_are_shown_and_kept() {
-        assert_eq!(name(b"a\nb\xffc\\ \xc3\xa9"), "a\\nb\\xffc\\\\ \u{e9}");
-        assert_eq!(value(b"a"), json!("a"));
-        assert_eq!(value(b"\xff"), json!({ "base64": "/w==" }));
-        assert_eq!(
-            ["", "f", "fo", "foo", "foob"].map(|text| base64(text.as_bytes())),
-            ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]
-        );
-    }
 }

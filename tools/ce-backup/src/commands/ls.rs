@@ -9,7 +9,7 @@ use ce_vault::tree::{Item, Kind};
 use clap::Args;
 
 use super::Act;
-use super::listing::{Listing, name};
+use super::listing::Listing;
 use super::restore::in_snapshot;
 use crate::fault::Fault;
 use crate::place::{self, Place};
@@ -59,12 +59,12 @@ pub(crate) fn line(item: &Item) -> String {
     let (letter, target) = match &item.kind {
         Kind::File { .. } => ('-', String::new()),
         Kind::Folder => ('d', String::new()),
-        Kind::Symlink(target) => ('l', format!(" -> {}", name(target))),
+        Kind::Symlink(target) => ('l', format!(" -> {}", ce_record::shown(target))),
         Kind::Fifo => ('p', String::new()),
         Kind::Socket => ('s', String::new()),
         Kind::Char(..) => ('c', String::new()),
         Kind::Block(..) => ('b', String::new()),
-        Kind::Hardlink(first) => ('h', format!(" = /{}", name(first))),
+        Kind::Hardlink(first) => ('h', format!(" = /{}", ce_record::shown(first))),
     };
     let owner = &item.metadata.owner;
     let or = |name: &String, number: u32| {
@@ -83,7 +83,7 @@ pub(crate) fn line(item: &Item) -> String {
         or(&owner.user, owner.uid),
         or(&owner.group, owner.gid),
         item.size(),
-        name(&item.path)
+        ce_record::shown(&item.path)
     )
 }
 

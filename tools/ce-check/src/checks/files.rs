@@ -24,7 +24,7 @@ pub(super) static CHECK: Check =
             MetricDoc { name: "count", unit: "", about: "files that match" },
         ])
         .data(&[
-            Field { name: "file", kind: "string", about: "the file whose age and size are told" },
+            Field { name: "file", kind: "path", about: "the file whose age and size are told" },
             Field { name: "modified", kind: "integer", about: "when it was, in seconds since 1970" },
         ])
         .plugins(&[Plugin {
@@ -127,7 +127,7 @@ pub(super) struct Files {
 /// A file that is there.
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
-    path: String,
+    path: PathBuf,
     modified: i64,
     size: u64,
 }
@@ -158,12 +158,12 @@ impl Observe for Files {
     }
 
     fn observe(&self, context: &Context) -> Result<Vec<Finding>, Fault> {
-        let mut reach = Reach::new(context);
+        let mut reach = Reach::new(context, &self.root);
         let now = context.now.as_second();
         let mut findings = Vec::new();
         for path in self.paths.iter().chain(&self.file) {
             let facts = self.gather(path, &mut reach, context);
-            findings.push(self.judge(&path.to_string_lossy(), &facts, now));
+            findings.push(self.judge(&shown(path), &facts, now));
         }
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.state));
         Ok(findings)
@@ -184,19 +184,15 @@ impl Files {
     }
 
     fn gather(&self, path: &Path, reach: &mut Reach<'_>, context: &Context) -> Facts {
-        let absolute = match (self.root.is_live(), std::path::absolute(path)) {
-            (true, Ok(absolute)) => absolute,
-            _ => path.to_owned(),
-        };
-        let base = self.root.path("/");
-        let matches = reach.expand(&base, &absolute);
+        let matches = reach.expand(path);
         let mut facts = Facts {
             entries: Vec::new(),
             faults: matches.faults,
         };
-        let mut waiting: Vec<(PathBuf, bool)> =
-            matches.paths.into_iter().map(|path| (path, true)).collect();
-        while let Some((path, follow)) = waiting.pop() {
+        // What was found in a folder is looked at where it lies; links in it are not followed.
+        let mut waiting: Vec<(PathBuf, Option<PathBuf>)> =
+            matches.paths.into_iter().map(|path| (path, None)).collect();
+        while let Some((path, place)) = waiting.pop() {
             if facts.entries.len() >= MAX_ENTRIES || std::time::Instant::now() >= context.deadline {
                 facts.faults.push(format!(
                     "stopped after {} files: too many for the time",
@@ -204,27 +200,33 @@ impl Files {
                 ));
                 break;
             }
-            let real = match reach.resolve(&path) {
-                Ok(real) => real,
+            let found = match &place {
+                None => reach
+                    .resolve(&path)
+                    .map(|real| (std::fs::metadata(&real), real)),
+                Some(place) => reach
+                    .answers(place)
+                    .map(|()| (std::fs::symlink_metadata(place), place.clone())),
+            };
+            let (found, real) = match found {
+                Ok(found) => found,
                 Err(unreachable) => {
                     facts.faults.push(unreachable.to_string());
                     continue;
                 }
             };
-            let found = if follow {
-                std::fs::metadata(&real)
-            } else {
-                std::fs::symlink_metadata(&path)
-            };
             match found {
                 Ok(found) if found.is_dir() && self.recursive => match std::fs::read_dir(&real) {
                     Ok(children) => {
-                        waiting.extend(children.flatten().map(|child| (child.path(), false)));
+                        let beside = |child: std::fs::DirEntry| {
+                            (path.join(child.file_name()), Some(child.path()))
+                        };
+                        waiting.extend(children.flatten().map(beside));
                     }
                     Err(error) => facts.faults.push(unreadable(&path, &error)),
                 },
                 Ok(found) => facts.entries.push(Entry {
-                    path: shown(&path, &base),
+                    path,
                     modified: found.mtime(),
                     size: found.size(),
                 }),
@@ -281,13 +283,16 @@ impl Files {
                     .limits(self.counts())
                     .min(0i64),
             )
-            .data("file", judged.path.as_str())
+            .data(
+                "file",
+                ce_record::bytes::in_json(judged.path.as_os_str().as_encoded_bytes()),
+            )
             .data("modified", judged.modified);
         finding = faults.fold(finding, Finding::detail);
         if self.of == Which::Each {
             let bad = |entry: &&Entry| self.judge_one(entry, now) != State::Ok;
             for entry in facts.entries.iter().filter(bad).take(10) {
-                finding = finding.detail(format!("{}: {}", entry.path, looks(entry, now)));
+                finding = finding.detail(format!("{}: {}", shown(&entry.path), looks(entry, now)));
             }
         }
         finding
@@ -303,10 +308,10 @@ impl Files {
     }
 
     fn pick<'a>(&self, entries: &'a [Entry], now: i64) -> Option<&'a Entry> {
-        let by_age = |entry: &&Entry| (entry.modified, entry.path.clone());
+        let by_age = |a: &&Entry, b: &&Entry| (a.modified, &a.path).cmp(&(b.modified, &b.path));
         match self.of {
-            Which::Newest => entries.iter().max_by_key(by_age),
-            Which::Oldest => entries.iter().min_by_key(by_age),
+            Which::Newest => entries.iter().max_by(by_age),
+            Which::Oldest => entries.iter().min_by(by_age),
             Which::Each => entries
                 .iter()
                 .max_by_key(|entry| (self.judge_one(entry, now), -entry.modified)),
@@ -353,10 +358,7 @@ impl Files {
         } else {
             String::new()
         };
-        let name = Path::new(&judged.path)
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let name = shown(Path::new(judged.path.file_name().unwrap_or_default()));
         format!(
             "{which} of {count} files is {} ({name}){all}",
             looks(judged, now)
@@ -376,13 +378,12 @@ fn looks(entry: &Entry, now: i64) -> String {
     }
 }
 
-fn shown(path: &Path, base: &Path) -> String {
-    let inside = path.strip_prefix(base).unwrap_or(path);
-    Path::new("/").join(inside).display().to_string()
+fn shown(path: &Path) -> String {
+    ce_record::shown(path.as_os_str().as_encoded_bytes())
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> String {
-    format!("cannot read '{}': {}", path.display(), said(error))
+    format!("cannot read '{}': {}", shown(path), said(error))
 }
 
 fn is_absent(error: &std::io::Error) -> bool {
@@ -417,7 +418,7 @@ mod tests {
                 .iter()
                 .enumerate()
                 .map(|(at, (age, size))| Entry {
-                    path: format!("/x/{at}"),
+                    path: format!("/x/{at}").into(),
                     modified: NOW - age,
                     size: *size,
                 })

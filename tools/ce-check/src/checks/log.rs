@@ -1,7 +1,7 @@
 //! Patterns in logs, counted since the last run.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
 
 use ce_record::quantity::bytes;
 use ce_record::{Cause, Finding, Metric, Range, State, Thresholds};
@@ -44,7 +44,8 @@ pub(super) static CHECK: Check = Check::new::<Log>("log", Group::Machine, "Patte
 
 /// Patterns in logs since the last run
 ///
-/// The first run begins at the end of the log, or at its start with --from-start. Rotated logs are read to their end.
+/// The first run begins at the end of the log, or at its start with --from-start. What was rotated away since the last
+/// run is read first, packed by gzip or not.
 /// One -w or -c counts for all patterns; as many as patterns count for one each, in their order.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -118,6 +119,10 @@ pub(super) struct Log {
     #[arg(long, value_name = "STATE", default_value = "unknown")]
     missing: State,
 
+    /// What it means that lines went away before they were read: truncated, deleted, packed in an unknown way
+    #[arg(long, value_name = "STATE", default_value = "warning")]
+    lost: State,
+
     #[command(flatten)]
     root: Root,
 }
@@ -136,6 +141,8 @@ struct Facts {
     last: VecDeque<String>,
     /// What could not be looked at: UNKNOWN.
     faults: Vec<String>,
+    /// What went away unread.
+    lost: Vec<String>,
     /// What a reader should know all the same.
     notes: Vec<String>,
 }
@@ -159,19 +166,22 @@ impl Observe for Log {
     fn observe(&self, context: &Context) -> Result<Vec<Finding>, Fault> {
         let patterns = self.compile(&self.pattern)?;
         let exclude = self.compile(&self.exclude)?;
-        let mut reach = Reach::new(context);
+        let mut reach = Reach::new(context, &self.root);
         let mut findings = Vec::new();
         for file in self.files.iter().chain(&self.filename) {
-            let name = file.to_string_lossy();
+            let name = ce_record::shown(file.as_os_str().as_encoded_bytes());
             let mut parameters = vec![
                 &*name,
                 self.oldlog.as_deref().unwrap_or_default(),
                 &*self.state_key,
             ];
-            // Two checks that look for different things in one log shall not eat each other's lines.
-            parameters.extend(self.pattern.iter().map(String::as_str));
-            parameters.push("but not");
-            parameters.extend(self.exclude.iter().map(String::as_str));
+            // Two checks that look for different things in one log shall not eat each other's lines; whoever knows the
+            // plugin tells them apart by -O.
+            if self.oldlog.is_none() {
+                parameters.extend(self.pattern.iter().map(String::as_str));
+                parameters.push("but not");
+                parameters.extend(self.exclude.iter().map(String::as_str));
+            }
             let kept: Kept<BTreeMap<String, Mark>> =
                 Kept::open(context, &self.root, "log", &parameters)?;
             let mut marks = kept
@@ -179,7 +189,12 @@ impl Observe for Log {
                 .map(|previous| previous.value.clone())
                 .unwrap_or_default();
             let known = !marks.is_empty();
-            let facts = self.gather(file, known, &mut marks, &mut reach, (&patterns, &exclude));
+            let mut facts = self.gather(file, known, &mut marks, &mut reach, (&patterns, &exclude));
+            if let Some(damage) = kept.damage() {
+                facts.lost.push(format!(
+                    "{damage}: what was written since the last run may not be read"
+                ));
+            }
             let finding = self.judge(&facts);
             kept.replace(&marks)?;
             findings.push(finding.object(name));
@@ -219,24 +234,33 @@ impl Log {
 
     fn gather(
         &self,
-        file: &std::path::Path,
+        file: &Path,
         known: bool,
         marks: &mut BTreeMap<String, Mark>,
         reach: &mut Reach<'_>,
         (patterns, exclude): (&[Regex], &[Regex]),
     ) -> Facts {
-        let absolute = match (self.root.is_live(), std::path::absolute(file)) {
-            (true, Ok(absolute)) => absolute,
-            _ => file.to_owned(),
-        };
-        let matches = reach.expand(&self.root.path("/"), &absolute);
+        let matches = reach.expand(file);
         let mut facts = Facts {
             counts: vec![0; patterns.len()],
             faults: matches.faults,
             ..Facts::default()
         };
         let shown = if self.all { 200 } else { 10 };
+        let names: BTreeSet<Vec<u8>> = matches
+            .paths
+            .iter()
+            .map(|path| bytes_of(path).to_vec())
+            .collect();
         for path in matches.paths {
+            // A rotated file that the pattern matches too is read as what its log was.
+            let name = bytes_of(&path);
+            let is_rotated = |cut: usize| {
+                names.contains(&name[..cut]) && follow::rotation(&name[..cut], name).is_some()
+            };
+            if (1..name.len()).any(is_rotated) {
+                continue;
+            }
             let real = match reach.resolve(&path) {
                 Ok(real) => real,
                 Err(unreachable) => {
@@ -258,38 +282,51 @@ impl Log {
                     continue;
                 }
             }
-            let key = path.to_string_lossy().into_owned();
-            let mark = marks.get(&key).copied();
+            let key = ce_record::shown(name);
+            let mark = marks.get(&key).cloned();
             // A log that a known pattern matches for the first time began since the last run.
             let from_start = self.from_start || (known && mark.is_none());
             let (counts, last, matched) = (&mut facts.counts, &mut facts.last, &mut facts.matches);
-            let progress = follow::follow(&real, mark, from_start, self.max_read << 20, |line| {
-                if exclude.iter().any(|regex| regex.is_match(line)) {
-                    return;
-                }
-                let mut any = false;
-                for (count, regex) in counts.iter_mut().zip(patterns) {
-                    if regex.is_match(line) {
-                        *count += 1;
-                        any = true;
+            let progress = follow::follow(
+                &real,
+                mark.as_ref(),
+                from_start,
+                self.max_read << 20,
+                |line| {
+                    if exclude.iter().any(|regex| regex.is_match(line)) {
+                        return;
                     }
-                }
-                if any {
-                    *matched += 1;
-                    last.push_back(String::from_utf8_lossy(line).chars().take(SHOWN).collect());
-                    if last.len() > shown {
-                        last.pop_front();
+                    let mut any = false;
+                    for (count, regex) in counts.iter_mut().zip(patterns) {
+                        if regex.is_match(line) {
+                            *count += 1;
+                            any = true;
+                        }
                     }
-                }
-            });
+                    if any {
+                        *matched += 1;
+                        last.push_back(String::from_utf8_lossy(line).chars().take(SHOWN).collect());
+                        if last.len() > shown {
+                            last.pop_front();
+                        }
+                    }
+                },
+            );
             match progress {
                 Ok(progress) => {
                     facts.files += 1;
                     facts.lines += progress.lines;
                     let name = path.display();
                     facts
-                        .notes
+                        .lost
                         .extend(progress.lost.iter().map(|lost| format!("{name}: {lost}")));
+                    if progress.in_pieces > 0 {
+                        facts.notes.push(format!(
+                            "{name}: {} of more than {} looked at in pieces: what spans two is not found",
+                            count(progress.in_pieces),
+                            bytes(follow::LINE_BYTES as u64)
+                        ));
+                    }
                     if progress.left > 0 {
                         facts.notes.push(format!(
                             "{name}: {} are left for the next run",
@@ -322,18 +359,19 @@ impl Log {
             .max_by_key(|(state, at)| (*state, facts.counts[*at]))
             .unwrap_or((State::Ok, 0));
         let fault = facts.faults.first();
-        let all = if fault.is_some() {
-            state.max(State::Unknown)
-        } else {
-            state
-        };
-        let lines = |count: u64| {
-            if count == 1 {
-                "1 line".to_owned()
+        let all = State::worst([
+            state,
+            if facts.lost.is_empty() {
+                State::Ok
             } else {
-                format!("{count} lines")
-            }
-        };
+                self.lost
+            },
+            if fault.is_some() {
+                State::Unknown
+            } else {
+                State::Ok
+            },
+        ]);
         let pattern = self
             .pattern
             .get(worst)
@@ -341,11 +379,12 @@ impl Log {
             .unwrap_or_default();
         let summary = match (fault, facts.last.back()) {
             (Some(fault), None) => fault.clone(),
+            (None, None) if all != State::Ok => facts.lost.join("; "),
             (_, Some(line)) if state != State::Ok => {
                 let line: String = line.trim().chars().take(120).collect();
                 format!(
                     "{} with '{pattern}': {line}",
-                    lines(facts.counts.get(worst).copied().unwrap_or_default())
+                    count(facts.counts.get(worst).copied().unwrap_or_default())
                 )
             }
             _ => format!("{} of {} new lines match", facts.matches, facts.lines),
@@ -368,7 +407,9 @@ impl Log {
             .map(|(pattern, count)| (pattern.clone(), (*count).into()))
             .collect();
         finding = finding.data("patterns", counts);
-        finding.detail.extend(facts.faults.iter().cloned());
+        finding
+            .detail
+            .extend(facts.faults.iter().chain(&facts.lost).cloned());
         finding.detail.extend(facts.last.iter().rev().cloned());
         finding.detail.extend(facts.notes.iter().cloned());
         finding
@@ -380,6 +421,18 @@ impl Log {
             1 => self.thresholds(0),
             _ => Thresholds::default(),
         }
+    }
+}
+
+fn bytes_of(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
+}
+
+fn count(lines: u64) -> String {
+    if lines == 1 {
+        "1 line".to_owned()
+    } else {
+        format!("{lines} lines")
     }
 }
 

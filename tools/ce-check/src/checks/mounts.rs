@@ -217,7 +217,7 @@ impl Mounts {
     }
 
     fn errors(&self, mount: &Mount) -> Option<u64> {
-        let link = self.root.path(format!("/sys/dev/block/{}", mount.device));
+        let link = self.root.link(format!("/sys/dev/block/{}", mount.device));
         let device = std::fs::read_link(link).ok()?;
         let name = device.file_name()?.to_str()?;
         let count = format!("/sys/fs/{}/{name}/errors_count", mount.kind);

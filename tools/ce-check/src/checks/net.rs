@@ -284,7 +284,7 @@ impl Net {
         Some(Facts {
             // IFF_UP of netdevice(7).
             enabled: flags & 1 == 1,
-            physical: self.root.path(path("device")).symlink_metadata().is_ok(),
+            physical: self.root.link(path("device")).symlink_metadata().is_ok(),
             operstate: text("operstate").unwrap_or_default(),
             carrier: text("carrier").map(|carrier| carrier == "1"),
             // -1 and 2^32-1 both mean that nobody knows.

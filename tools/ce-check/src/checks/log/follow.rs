@@ -1,24 +1,37 @@
 //! Going on in a log where the last run stopped, across rotation and truncation.
 
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
-/// How much of a file's start tells it from its successor, in bytes.
-const HEAD_BYTES: usize = 1024;
+use crate::reach::said;
 
-/// A longer line is cut, in bytes.
-const LINE_BYTES: u64 = 64 << 10;
+/// How much of the start, and of what lies before the place, tells a file from its successors, in bytes.
+const PRINT_BYTES: u64 = 1024;
+
+/// A longer line is looked at in pieces of this length, in bytes.
+pub(super) const LINE_BYTES: usize = 1 << 20;
+
+/// What compress programs put behind a name.
+const PACKED: [&str; 4] = [".gz", ".xz", ".bz2", ".zst"];
 
 /// Where the last run stopped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
-    pub(super) offset: u64,
-    /// How many bytes of the start `head` was made of.
-    head_bytes: usize,
-    head: u64,
+    offset: u64,
+    /// Of the bytes that [`Part::print`] takes.
+    print: u64,
+    inode: u64,
+    /// When the file was last written to, in nanoseconds since 1970.
+    modified: i64,
+    /// The file that was rotated away before this one: some programs go on writing to it for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Box<Mark>>,
 }
 
 /// What a run has read of one log.
@@ -26,10 +39,275 @@ pub(super) struct Mark {
 pub(super) struct Progress {
     pub(super) mark: Mark,
     pub(super) lines: u64,
+    /// Lines that were longer than [`LINE_BYTES`].
+    pub(super) in_pieces: u64,
     /// What could not be read, and why: one line each.
     pub(super) lost: Vec<String>,
     /// Left for the next run, in bytes.
     pub(super) left: u64,
+}
+
+/// Feeds the lines that came since the mark to `each`, those of files that were rotated away first. Without a mark it
+/// begins at the end, or at the start when `from_start`. It stops when it has read `budget` bytes.
+pub(super) fn follow(
+    path: &Path,
+    mark: Option<&Mark>,
+    from_start: bool,
+    budget: u64,
+    mut each: impl FnMut(&[u8]),
+) -> io::Result<Progress> {
+    let log = Part::new(path)?;
+    let mut progress = Progress {
+        mark: mark.cloned().unwrap_or_default(),
+        ..Progress::default()
+    };
+    let work = match mark {
+        None => {
+            let from = if from_start { 0 } else { log.length };
+            vec![Work::new(log, from)]
+        }
+        Some(mark) => since(mark, log, &mut progress.lost),
+    };
+    let mut budget = budget;
+    let mut before = None;
+    let last = work.len() - 1;
+    for (
+        at,
+        Work {
+            part,
+            from,
+            is_late,
+        },
+    ) in work.into_iter().enumerate()
+    {
+        if budget == 0 {
+            progress.left += part.length.saturating_sub(from);
+            continue;
+        }
+        let read = part.open(from).and_then(|input| {
+            let mut lines = Lines {
+                input: BufReader::with_capacity(1 << 16, input),
+                is_ended: at < last,
+                at: from,
+            };
+            let is_whole = lines.feed(&mut budget, &mut progress, &mut each)?;
+            Ok((is_whole, part.mark(lines.at)?))
+        });
+        let (is_whole, mark) = match read {
+            Ok(read) => read,
+            Err(error) if at < last => {
+                progress.lost.push(format!(
+                    "'{}' was rotated away and cannot be read: {}",
+                    part.path.display(),
+                    said(&error)
+                ));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if !is_whole {
+            progress.left += part.length.saturating_sub(mark.offset);
+            budget = 0;
+        }
+        let kept = (!part.packed()).then(|| Box::new(mark.clone()));
+        if is_late {
+            progress.mark.before = kept.clone();
+        } else {
+            progress.mark = Mark { before, ..mark };
+        }
+        before = kept;
+    }
+    Ok(progress)
+}
+
+/// What is to be read of one file.
+struct Work {
+    part: Part,
+    from: u64,
+    /// It had been read to its end and was written to after its successor had begun.
+    is_late: bool,
+}
+
+impl Work {
+    fn new(part: Part, from: u64) -> Self {
+        Self {
+            part,
+            from,
+            is_late: false,
+        }
+    }
+}
+
+/// The files to read, oldest first; the last one is the log itself.
+fn since(mark: &Mark, log: Part, lost: &mut Vec<String>) -> Vec<Work> {
+    // The usual case needs no look at the folder.
+    if mark.offset > 0 && mark.inode == log.inode && mark.before.is_none() && log.holds(mark) {
+        return vec![Work::new(log, mark.offset)];
+    }
+    let mut parts = rotated(&log.path);
+    let late = mark.before.as_deref().and_then(|before| {
+        let same = |part: &Part| part.inode == before.inode && part.holds(before);
+        let part = parts.remove(parts.iter().position(same)?);
+        Some(Work {
+            part,
+            from: before.offset,
+            is_late: true,
+        })
+    });
+    parts.push(log);
+    let last = parts.len() - 1;
+    // An empty file looks like the start of any other: only its inode tells it.
+    let holds = |part: &Part| part.holds(mark);
+    let place = parts
+        .iter()
+        .rposition(|part| part.inode == mark.inode && holds(part))
+        .or_else(|| {
+            parts
+                .iter()
+                .rposition(|part| mark.offset > 0 && holds(part))
+        });
+    if place.is_none()
+        && !parts[..last]
+            .iter()
+            .any(|part| part.modified >= mark.modified)
+    {
+        lost.push(
+            "it was truncated or rotated away: what was written before is not read".to_owned(),
+        );
+    }
+    let rest = parts
+        .into_iter()
+        .enumerate()
+        .filter_map(|(at, part)| match place {
+            Some(place) if place < last || mark.offset > 0 => {
+                (at >= place).then(|| Work::new(part, if at == place { mark.offset } else { 0 }))
+            }
+            _ => (at == last || part.modified > mark.modified).then(|| Work::new(part, 0)),
+        });
+    late.into_iter().chain(rest).collect()
+}
+
+/// The files beside the log that were it once, oldest first.
+fn rotated(log: &Path) -> Vec<Part> {
+    let folder = log
+        .parent()
+        .and_then(|folder| std::fs::read_dir(folder).ok());
+    let Some(name) = log
+        .file_name()
+        .map(|name| name.as_encoded_bytes().to_owned())
+    else {
+        return Vec::new();
+    };
+    let mut parts: Vec<(Option<u64>, Part)> = folder
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let other = entry.file_name();
+            let suffix = rotation(&name, other.as_encoded_bytes())?;
+            let number = suffix
+                .strip_prefix('.')
+                .and_then(|number| number.parse().ok());
+            Some((number, Part::new(&entry.path()).ok()?))
+        })
+        .collect();
+    // While a file is being packed, both are there.
+    let plain: Vec<PathBuf> = parts.iter().map(|(_, part)| part.path.clone()).collect();
+    parts.retain(|(_, part)| !part.packed() || !plain.contains(&part.path.with_extension("")));
+    parts.sort_by_key(|(number, part)| (part.modified, Reverse(*number), part.path.clone()));
+    parts.into_iter().map(|(_, part)| part).collect()
+}
+
+/// What a rotated file has behind the log's name, without its packing: `.1`, `-20261123`, `.old`.
+pub(super) fn rotation<'a>(name: &[u8], other: &'a [u8]) -> Option<&'a str> {
+    let suffix = std::str::from_utf8(other.strip_prefix(name)?).ok()?;
+    let suffix = PACKED
+        .iter()
+        .find_map(|end| suffix.strip_suffix(end))
+        .unwrap_or(suffix);
+    let dated = |text: &str| {
+        text.starts_with(['.', '-', '_'])
+            && text.contains(|letter: char| letter.is_ascii_digit())
+            && text
+                .chars()
+                .all(|letter| letter.is_ascii_digit() || ".-_:+TZ".contains(letter))
+    };
+    (suffix == ".old" || dated(suffix)).then_some(suffix)
+}
+
+/// One file of a log: the log itself, or what it was before a rotation.
+struct Part {
+    path: PathBuf,
+    inode: u64,
+    modified: i64,
+    length: u64,
+}
+
+impl Part {
+    fn new(path: &Path) -> io::Result<Self> {
+        let about = std::fs::metadata(path)?;
+        if !about.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            inode: about.ino(),
+            modified: about
+                .mtime()
+                .saturating_mul(1_000_000_000)
+                .saturating_add(about.mtime_nsec()),
+            length: about.len(),
+        })
+    }
+
+    fn packed(&self) -> bool {
+        let name = self.path.as_os_str().as_encoded_bytes();
+        PACKED.iter().any(|end| name.ends_with(end.as_bytes()))
+    }
+
+    /// Its text from this byte on.
+    fn open(&self, from: u64) -> io::Result<Box<dyn Read>> {
+        let mut file = File::open(&self.path)?;
+        if !self.packed() {
+            file.seek(SeekFrom::Start(from))?;
+            return Ok(Box::new(file));
+        }
+        if self.path.extension().is_none_or(|end| end != "gz") {
+            return Err(io::Error::other(
+                "of what is packed only .gz is read; see delaycompress in logrotate(8)",
+            ));
+        }
+        let mut unpacked = MultiGzDecoder::new(BufReader::new(file));
+        io::copy(&mut (&mut unpacked).take(from), &mut io::sink())?;
+        Ok(Box::new(unpacked))
+    }
+
+    /// A hash of the first bytes and of those before this place; `None` where the text ends earlier.
+    fn print(&self, offset: u64) -> io::Result<Option<u64>> {
+        let head = offset.min(PRINT_BYTES);
+        let tail = (offset - head).min(PRINT_BYTES);
+        let mut bytes = Vec::new();
+        self.open(0)?.take(head).read_to_end(&mut bytes)?;
+        self.open(offset - tail)?
+            .take(tail)
+            .read_to_end(&mut bytes)?;
+        Ok((bytes.len() as u64 == head + tail).then(|| hash(&bytes)))
+    }
+
+    /// Whether the mark was made in this file, or in what it is a copy of.
+    fn holds(&self, mark: &Mark) -> bool {
+        matches!(self.print(mark.offset), Ok(Some(print)) if print == mark.print)
+    }
+
+    fn mark(&self, offset: u64) -> io::Result<Mark> {
+        Ok(Mark {
+            offset,
+            print: self.print(offset)?.unwrap_or_default(),
+            inode: self.inode,
+            modified: self.modified,
+            before: None,
+        })
+    }
 }
 
 /// FNV-1a, 64 bits: it tells files apart, it guards nothing.
@@ -39,166 +317,44 @@ fn hash(bytes: &[u8]) -> u64 {
     })
 }
 
-fn head(file: &mut File, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    file.take(length.min(HEAD_BYTES) as u64)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// The lines of one file.
+struct Lines<R> {
+    input: R,
+    /// Nobody writes to it any more: what stands behind the last newline is a line too.
+    is_ended: bool,
+    /// The byte behind the last line that was fed.
+    at: u64,
 }
 
-/// Whether this is the file that the mark was made in.
-fn is_same(file: &mut File, mark: Mark) -> io::Result<bool> {
-    let start = head(file, mark.head_bytes)?;
-    Ok(file.metadata()?.len() >= mark.offset
-        && start.len() == mark.head_bytes
-        && hash(&start) == mark.head)
-}
-
-/// Feeds the lines that came since the mark to `each`, those of a file that was rotated away first. Without a mark it
-/// begins at the end, or at the start when `from_start`.
-pub(super) fn follow(
-    path: &Path,
-    mark: Option<Mark>,
-    from_start: bool,
-    budget: u64,
-    mut each: impl FnMut(&[u8]),
-) -> io::Result<Progress> {
-    let mut file = File::open(path)?;
-    let mut progress = Progress::default();
-    let mut budget = budget;
-    let mut offset = match mark {
-        None if from_start => 0,
-        None => file.metadata()?.len(),
-        Some(mark) if is_same(&mut file, mark)? => mark.offset,
-        Some(mark) => {
-            match predecessor(path, mark) {
-                Ok(mut old) => {
-                    let (end, _) = lines(
-                        &mut old,
-                        mark.offset,
-                        budget,
-                        &mut progress.lines,
-                        &mut each,
-                    )?;
-                    budget -= end.saturating_sub(mark.offset).min(budget);
-                    let left = old.metadata()?.len().saturating_sub(end);
-                    if left > 0 {
-                        progress.lost.push(format!(
-                            "{left} bytes at the end of the rotated file were not read"
-                        ));
-                    }
-                }
-                Err(lost) => progress.lost.push(lost),
+impl<R: BufRead> Lines<R> {
+    /// Feeds lines until the end or until the budget is used up; tells whether it came to the end.
+    fn feed(
+        &mut self,
+        budget: &mut u64,
+        progress: &mut Progress,
+        each: &mut impl FnMut(&[u8]),
+    ) -> io::Result<bool> {
+        let mut line = Vec::new();
+        let mut is_piece = false;
+        while *budget > 0 {
+            line.clear();
+            (&mut self.input)
+                .take(LINE_BYTES as u64)
+                .read_until(b'\n', &mut line)?;
+            let is_whole = line.last() == Some(&b'\n');
+            if line.is_empty() || !(is_whole || self.is_ended || line.len() == LINE_BYTES) {
+                // The end, or a line whose end is still to be written.
+                return Ok(true);
             }
-            0
+            self.at += line.len() as u64;
+            *budget = budget.saturating_sub(line.len() as u64);
+            progress.lines += u64::from(is_whole || line.len() < LINE_BYTES);
+            progress.in_pieces += u64::from(!is_piece && !is_whole && line.len() == LINE_BYTES);
+            is_piece = !is_whole;
+            each(line.strip_suffix(b"\n").unwrap_or(&line));
         }
-    };
-    let start = offset;
-    let (end, complete) = lines(&mut file, start, budget, &mut progress.lines, &mut each)?;
-    offset = end;
-    let length = file.metadata()?.len();
-    if !complete {
-        progress.left = length.saturating_sub(offset);
+        Ok(self.input.fill_buf()?.is_empty())
     }
-    let first = head(&mut file, usize::try_from(offset).unwrap_or(HEAD_BYTES))?;
-    progress.mark = Mark {
-        offset,
-        head_bytes: first.len(),
-        head: hash(&first),
-    };
-    Ok(progress)
-}
-
-/// Reads whole lines; gives where it stopped and whether that was the end.
-fn lines(
-    file: &mut File,
-    from: u64,
-    budget: u64,
-    count: &mut u64,
-    each: &mut impl FnMut(&[u8]),
-) -> io::Result<(u64, bool)> {
-    file.seek(SeekFrom::Start(from))?;
-    let mut reader = BufReader::with_capacity(1 << 16, file);
-    let mut line = Vec::new();
-    let mut at = from;
-    while at - from < budget {
-        line.clear();
-        let mut length = (&mut reader)
-            .take(LINE_BYTES)
-            .read_until(b'\n', &mut line)? as u64;
-        if length == LINE_BYTES && line.last() != Some(&b'\n') {
-            length += skip_line(&mut reader)?;
-        } else if line.last() != Some(&b'\n') {
-            // Nothing, or a line whose end is still to be written.
-            return Ok((at, true));
-        }
-        at += length;
-        *count += 1;
-        each(line.strip_suffix(b"\n").unwrap_or(&line));
-    }
-    Ok((at, false))
-}
-
-fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
-    let mut skipped = 0;
-    loop {
-        let buffer = reader.fill_buf()?;
-        let (used, ended) = match buffer.iter().position(|byte| *byte == b'\n') {
-            Some(at) => (at + 1, true),
-            None => (buffer.len(), buffer.is_empty()),
-        };
-        reader.consume(used);
-        skipped += used as u64;
-        if ended {
-            return Ok(skipped);
-        }
-    }
-}
-
-/// The file that the mark was made in, found beside its successor by how it begins: logrotate gives it the same name
-/// with something behind, whether it renames or copies.
-fn predecessor(path: &Path, mark: Mark) -> Result<File, String> {
-    if mark.offset == 0 {
-        return Err("the log was rotated since the last run".to_owned());
-    }
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let siblings = path
-        .parent()
-        .and_then(|folder| std::fs::read_dir(folder).ok());
-    let mut packed: Vec<(std::time::SystemTime, PathBuf)> = Vec::new();
-    for entry in siblings.into_iter().flatten().flatten() {
-        let other = entry.file_name().to_string_lossy().into_owned();
-        let Ok(about) = entry.metadata() else {
-            continue;
-        };
-        if other == name || !other.starts_with(&name) || !about.is_file() {
-            continue;
-        }
-        if [".gz", ".xz", ".bz2", ".zst"]
-            .iter()
-            .any(|end| other.ends_with(end))
-        {
-            packed.extend(about.modified().ok().map(|time| (time, entry.path())));
-        } else if let Ok(mut file) = File::open(entry.path())
-            && is_same(&mut file, mark).unwrap_or_default()
-        {
-            return Ok(file);
-        }
-    }
-    Err(match packed.iter().max() {
-        Some((_, path)) => format!(
-            "what was written before the rotation is not read: it is packed, probably in '{}'",
-            path.display()
-        ),
-        None => {
-            "the log was truncated or rotated away: what was written before is not read".to_owned()
-        }
-    })
 }
 
 #[cfg(test)]
@@ -229,11 +385,11 @@ mod tests {
 
         fn read(&mut self) -> (Vec<String>, Progress) {
             let mut seen = Vec::new();
-            let progress = follow(&self.path(), self.1, true, 1 << 20, |line| {
+            let progress = follow(&self.path(), self.1.as_ref(), true, 8 << 20, |line| {
                 seen.push(String::from_utf8_lossy(line).into_owned());
             })
             .unwrap();
-            self.1 = Some(progress.mark);
+            self.1 = Some(progress.mark.clone());
             (seen, progress)
         }
     }
@@ -269,18 +425,111 @@ mod tests {
         }
     }
 
+    fn rename(log: &Log, from: &str, to: &str) {
+        std::fs::rename(log.0.path().join(from), log.0.path().join(to)).unwrap();
+    }
+
+    fn pack(log: &Log, name: &str, end: &str) {
+        let path = log.0.path().join(name);
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&std::fs::read(&path).unwrap()).unwrap();
+        let times = std::fs::metadata(&path).unwrap().modified().unwrap();
+        let to = log.0.path().join(format!("{name}{end}"));
+        std::fs::write(&to, packed.finish().unwrap()).unwrap();
+        File::options()
+            .write(true)
+            .open(&to)
+            .unwrap()
+            .set_modified(times)
+            .unwrap();
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn all_that_was_rotated_since_is_read_packed_or_not() {
+        for (second, first) in [
+            ("app.log.2", "app.log.1"),
+            ("app.log-20261122", "app.log-20261123"),
+        ] {
+            for packed in [0, 1, 2] {
+                let mut log = Log::new();
+                log.append("a\n");
+                log.read();
+                log.append("b\n");
+                rename(&log, "app.log", second);
+                log.append("c\nno newline");
+                rename(&log, "app.log", first);
+                log.append("d\n");
+                std::fs::write(log.0.path().join("app.log.offset"), "foreign\n").unwrap();
+                if packed > 0 {
+                    pack(&log, second, ".gz");
+                }
+                if packed > 1 {
+                    pack(&log, first, ".gz");
+                }
+                let (seen, progress) = log.read();
+                assert_eq!(seen, ["b", "c", "no newline", "d"], "{first} {packed}");
+                assert_eq!(progress.lost, [""; 0]);
+                assert_eq!(log.read().0, [""; 0]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_log_is_known_by_its_inode() {
+        for copy in [false, true] {
+            let mut log = Log::new();
+            log.append("");
+            log.read();
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            log.append("a\n");
+            if copy {
+                std::fs::copy(log.path(), log.0.path().join("app.log.1")).unwrap();
+                File::create(log.path()).unwrap();
+            } else {
+                rename(&log, "app.log", "app.log.1");
+            }
+            log.append("b\n");
+            assert_eq!(log.read().0, ["a", "b"], "copy {copy}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_to_the_rotated_file_later_is_read_too() {
+        let mut log = Log::new();
+        log.append("a\n");
+        let mut writer = File::options().append(true).open(log.path()).unwrap();
+        log.read();
+        rename(&log, "app.log", "app.log.1");
+        log.append("new\n");
+        assert_eq!(log.read().0, ["new"]);
+        writer.write_all(b"late\n").unwrap();
+        assert_eq!(log.read().0, ["late"]);
+        log.append("newer\n");
+        assert_eq!(log.read().0, ["newer"]);
+    }
+
     #[test]
     fn what_is_lost_is_told() {
         let mut log = Log::new();
         log.append("a\n");
         log.read();
-        std::fs::write(log.0.path().join("app.log.2.gz"), "x").unwrap();
-        std::fs::remove_file(log.path()).unwrap();
+        log.append("b\n");
+        rename(&log, "app.log", "app.log.1");
+        pack(&log, "app.log.1", ".xz");
         log.append("new\n");
         let (seen, progress) = log.read();
         assert_eq!(seen, ["new"]);
         assert!(
-            progress.lost[0].contains("app.log.2.gz"),
+            progress.lost[0].contains("app.log.1.xz"),
+            "{:?}",
+            progress.lost
+        );
+        std::fs::write(log.path(), "x\n").unwrap();
+        let (seen, progress) = log.read();
+        assert_eq!(seen, ["x"]);
+        assert!(
+            progress.lost[0].contains("truncated"),
             "{:?}",
             progress.lost
         );
@@ -294,11 +543,24 @@ mod tests {
         let progress = follow(&log.path(), None, true, 6, |_| count += 1).unwrap();
         assert_eq!((count, progress.left), (2, 5));
         log.1 = Some(progress.mark);
-        assert_eq!(log.read().0, ["cccc"]);
-        log.append(&"x".repeat(200_000));
+        rename(&log, "app.log", "app.log.1");
+        log.append("dddd\n");
+        let progress = follow(&log.path(), log.1.as_ref(), true, 5, |_| count += 1).unwrap();
+        assert_eq!((count, progress.left, progress.lost.len()), (3, 5, 0));
+        log.1 = Some(progress.mark);
+        assert_eq!(log.read().0, ["dddd"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_read_in_pieces_each_once() {
+        let mut log = Log::new();
+        log.append(&"x".repeat(LINE_BYTES * 5 / 2));
+        let (seen, progress) = log.read();
+        assert_eq!((seen.len(), progress.lines, progress.in_pieces), (2, 0, 1));
         log.append("\nend\n");
-        let (seen, _) = log.read();
-        assert_eq!((seen[0].len(), seen[1].as_str()), (65_536, "end"));
+        let (seen, progress) = log.read();
+        assert_eq!((seen[0].len(), seen[1].as_str()), (LINE_BYTES / 2, "end"));
+        assert_eq!(progress.lines, 2);
     }
 
     proptest! {

@@ -125,7 +125,7 @@ impl Mta {
     pub(super) fn detect(root: &Root) -> Vec<Self> {
         let here = |mta: &Self| {
             // A folder that may not be looked into is there all the same.
-            let exists = |queue: &Queue| match root.path(queue.path).symlink_metadata() {
+            let exists = |queue: &Queue| match root.link(queue.path).symlink_metadata() {
                 Ok(_) => true,
                 Err(error) => error.kind() == ErrorKind::PermissionDenied,
             };
