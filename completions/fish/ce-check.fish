@@ -329,6 +329,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand log" -l max-read -d 'R
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -l state-key -d 'Keep the place in the log apart from that of other monitors' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -s O -l oldlog -d 'Taken for compatibility: the same as --state-key' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -l missing -d 'What it means that there is no such log' -r
+complete -c ce-check -n "__fish_ce_check_using_subcommand log" -l lost -d 'What it means that lines went away before they were read: truncated, deleted, packed in an unknown way' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -l root -d 'Read the machine\'s files below this folder instead of /: a container\'s host, an image, a recorded tree' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F

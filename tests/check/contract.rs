@@ -93,7 +93,9 @@ fn every_flag_has_one_sentence_without_a_period() {
 
 #[test]
 fn signals_end_with_3_and_never_with_another_code() {
-    for signal in ["TERM", "INT", "HUP", "QUIT", "ALRM", "USR1"] {
+    for signal in [
+        "TERM", "INT", "HUP", "QUIT", "ALRM", "USR1", "ABRT", "XCPU", "PWR",
+    ] {
         let mut child = Command::new(binary("ce-check"))
             .args(["exec", "-t", "60", "--", "/bin/sleep", "61"])
             .stdout(Stdio::null())
@@ -109,9 +111,18 @@ fn signals_end_with_3_and_never_with_another_code() {
             .expect("kill");
         assert!(sent.success());
         let status = child.wait().expect("ce-check ends");
-        let _ = Command::new("kill")
-            .args(["-KILL", &sleeper.to_string()])
-            .status();
+        if matches!(signal, "ABRT" | "XCPU" | "PWR") {
+            let _ = Command::new("kill")
+                .args(["-KILL", &sleeper.to_string()])
+                .status();
+        }
+        let sleeper = std::path::PathBuf::from(format!("/proc/{sleeper}/cmdline"));
+        wait::until("plugin ended", Duration::from_secs(5), || {
+            std::fs::read(&sleeper)
+                .unwrap_or_default()
+                .is_empty()
+                .then_some(())
+        });
         assert_eq!(status.code(), Some(3), "{signal}: {status}");
     }
 }

@@ -152,3 +152,41 @@ fn lines_around_a_rotation_are_read_once_and_none_is_lost() {
     append("error 6\n");
     assert_eq!(found + matches(), 2);
 }
+
+#[test]
+fn an_exclusive_run_sees_every_other_and_a_limit_ends_all_that_was_started() {
+    let state = tempfile::tempdir().expect("a folder");
+    let mark = state.path().join("begun");
+    let mut first = Command::new(ce_tests::program::binary("ce-check"))
+        .env("CE_STATE_DIR", state.path().join("state"))
+        .args(["job", "--run", "dump", "-t", "2", "--", "/bin/sh", "-c"])
+        .arg(format!("sleep 300 & echo $! >{}; wait", mark.display()))
+        .stdin(std::process::Stdio::null())
+        .spawn()
+        .expect("ce-check");
+    let sleeper: u32 = wait::until("job under way", Duration::from_secs(10), || {
+        fs::read_to_string(&mark).ok()?.trim().parse().ok()
+    });
+    let job = |args: &[&str]| {
+        Program::check()
+            .state(state.path())
+            .arg("job")
+            .args(args)
+            .run()
+    };
+    let second = job(&["--exclusive", "--run", "dump", "--", "/bin/echo", "never"]);
+    assert_eq!((second.code, second.stdout.as_str()), (2, ""), "{second:?}");
+    assert_eq!(first.wait().expect("it ends").code(), Some(2));
+    wait::until("sleep ended", Duration::from_secs(5), || {
+        let line = fs::read(format!("/proc/{sleeper}/cmdline")).unwrap_or_default();
+        line.is_empty().then_some(())
+    });
+    let told = job(&["dump"]);
+    assert!(told.stdout.contains("did not end within 2 s"), "{told:?}");
+    let third = job(&["--exclusive", "--run", "dump", "--", "/bin/echo", "now"]);
+    assert_eq!(
+        (third.code, third.stdout.as_str()),
+        (0, "now\n"),
+        "{third:?}"
+    );
+}

@@ -144,14 +144,69 @@ fn render_leaves_out_what_is_fine_passes_bad_lines_by_and_calls_an_empty_stream_
         .args(["render", "--format", "json"])
         .stdin(format!("{}garbage\n", fine.stdout))
         .run();
-    assert_eq!((said.code, said.records().len()), (3, 1));
+    assert_eq!((said.code, said.records().len()), (3, 2));
     assert!(
         said.stderr.starts_with("ce-check: line 2 is not a record"),
         "{said:?}"
+    );
+    let said = Program::check()
+        .args(["render", "--only-problems", "--format", "nagios"])
+        .stdin(fine.stdout.clone())
+        .run();
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "OK: nothing wrong in 1 record\n")
+    );
+    let later = "{\"v\":2,\"new\":true}\n";
+    let said = Program::check()
+        .args(["render", "--format", "json"])
+        .stdin(format!("{later}{}", fine.stdout))
+        .run();
+    assert_eq!(
+        (said.code, said.stdout),
+        (0, format!("{later}{}", fine.stdout))
     );
     let said = Program::check().args(["render"]).run();
     assert_eq!(
         (said.code, said.stderr.as_str()),
         (3, "ce-check: there is no record on standard input\n")
     );
+}
+
+#[test]
+fn checks_that_cannot_be_understood_are_told_from_each_other_and_the_run_says_so() {
+    let broken = "[[check]]\ncheck = \"http\"\nhostname = \"a\"\nbogus = 1\n";
+    let said = run(&format!("{broken}{broken}"), &[]);
+    let records = said.records();
+    let of = |at: usize| {
+        format!(
+            "{} {} {}",
+            records[at]["host"], records[at]["object"], records[at]["state"]
+        )
+    };
+    assert_eq!(
+        [of(0), of(1)],
+        [r#""a" "line 1" "unknown""#, r#""a" "line 5" "unknown""#]
+    );
+    assert_eq!((said.code, &records[2]["state"]), (3, &"unknown".into()));
+}
+
+#[test]
+fn a_pipe_that_nobody_writes_to_is_given_up_in_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    for args in [["run", "-t"], ["uptime", "-t"]] {
+        let program = Program::check();
+        let said = match args[0] {
+            "run" => program.args(args).args(["1"]).arg(&pipe).run(),
+            _ => program.args(args).args(["1", "--config"]).arg(&pipe).run(),
+        };
+        assert_eq!(said.code, 3, "{said:?}");
+        assert!(
+            said.took < std::time::Duration::from_millis(1500),
+            "{said:?}"
+        );
+    }
 }

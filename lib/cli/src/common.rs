@@ -32,3 +32,11 @@ pub struct Common {
     #[arg(short, long, value_name = "TIME", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
 }
+
+impl Common {
+    /// How long a file that is a pipe is waited for.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::from_secs(10))
+    }
+}

@@ -1,11 +1,12 @@
 //! Configuration files: TOML whose mistakes are named with line, key and what was probably meant.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ce_record::Cause;
 use serde::de::DeserializeOwned;
 
-use crate::{Explain, FileError, read_bounded};
+use crate::{Explain, FileError, read_given};
 
 /// No configuration is longer, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
@@ -43,12 +44,12 @@ impl Explain for ConfigError {
     }
 }
 
-/// Reads a TOML file into `T`, which denies unknown fields.
+/// Reads a TOML file into `T`, which denies unknown fields. A pipe is waited for no longer than `patience`.
 ///
 /// # Errors
 /// The file cannot be read, is no TOML, or has an unknown key or a value of the wrong type.
-pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    parse(path, &read_bounded(path, MAX_BYTES)?)
+pub fn load<T: DeserializeOwned>(path: &Path, patience: Duration) -> Result<T, ConfigError> {
+    parse(path, &read_given(path, MAX_BYTES, patience)?)
 }
 
 /// Reads TOML text that came from `path` into `T`.

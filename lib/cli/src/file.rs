@@ -1,9 +1,14 @@
 //! Reading with a limit, writing whole, and locks that cannot go stale.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::Explain;
 
@@ -80,6 +85,52 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<String, FileError> {
         .take(limit + 1)
         .read_to_end(&mut bytes)
         .map_err(read)?;
+    as_text(path, bytes, limit)
+}
+
+/// The same for what a user names, which may be a pipe: one that nobody writes to is given up after `patience`.
+///
+/// # Errors
+/// As [`read_bounded`]; nothing came in time.
+pub fn read_given(path: &Path, limit: u64, patience: Duration) -> Result<String, FileError> {
+    let read = |source| FileError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
+        .map_err(read)?;
+    if file.metadata().map_err(read)?.is_file() {
+        return read_bounded(path, limit);
+    }
+    let deadline = Instant::now() + patience;
+    let mut bytes = Vec::new();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(|_| read(ErrorKind::InvalidInput.into()))?;
+        match poll(&mut [PollFd::new(&file, PollFlags::IN)], Some(&left)) {
+            Ok(0) => return Err(read(io::Error::other("nothing more came in time"))),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(read(error.into())),
+        }
+        let mut buffer = [0; 16 << 10];
+        match (&file).read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => return Err(read(error)),
+        }
+        if bytes.len() as u64 > limit {
+            break;
+        }
+    }
+    as_text(path, bytes, limit)
+}
+
+fn as_text(path: &Path, bytes: Vec<u8>, limit: u64) -> Result<String, FileError> {
     if bytes.len() as u64 > limit {
         return Err(FileError::TooLong {
             path: path.to_owned(),
@@ -171,6 +222,29 @@ pub fn try_lock(path: &Path) -> Result<Option<File>, FileError> {
     }
 }
 
+/// A share in the lock on this file: alone when nobody else may have one now, which others may have later all the
+/// same. `None` while somebody else holds one (`alone`), or holds it exclusively.
+///
+/// # Errors
+/// The file cannot be made or locked.
+pub fn try_share(path: &Path, alone: bool) -> Result<Option<File>, FileError> {
+    let fail = |source| FileError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let file = open_lock(path).map_err(fail)?;
+    let locked = match alone {
+        // To give the exclusive lock back for a share is not atomic (flock(2)): who lost it between lost it to another.
+        true => file.try_lock().and_then(|()| file.try_lock_shared()),
+        false => file.try_lock_shared(),
+    };
+    match locked {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(fail(source)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +274,35 @@ mod tests {
         assert!(try_lock(&path).unwrap().is_none());
         drop(held);
         assert!(try_lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn shares_exclude_only_who_wants_to_be_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let one = try_share(&path, true).unwrap().unwrap();
+        let two = try_share(&path, false).unwrap().unwrap();
+        assert!(try_share(&path, true).unwrap().is_none());
+        drop(one);
+        assert!(try_share(&path, true).unwrap().is_none());
+        drop(two);
+        assert!(try_share(&path, true).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_and_a_silent_one_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        let error = read_given(&path, 10, Duration::from_millis(20)).unwrap_err();
+        assert!(error.to_string().contains("nothing more came in time"));
+        let writer = path.clone();
+        let writer = std::thread::spawn(move || std::fs::write(writer, "text").unwrap());
+        assert_eq!(
+            read_given(&path, 10, Duration::from_secs(5)).unwrap(),
+            "text"
+        );
+        writer.join().unwrap();
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use common::Common;
 pub use config::{ConfigError, load, nearest, parse};
 pub use dirs::Dirs;
 pub use explain::{Explain, complain};
-pub use file::{FileError, lock, read_bounded, try_lock, write_whole};
+pub use file::{FileError, lock, read_bounded, read_given, try_lock, try_share, write_whole};
 pub use host::hostname;
 pub use output::{OutputError, emit, format_or_default};
 pub use process::{

@@ -11,9 +11,7 @@ use std::sync::{Arc, OnceLock};
 use ce_record::{State, one_line};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
-use signal_hook::consts::{
-    SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
-};
+use rustix::process::Signal;
 
 static ENDED_BY_SIGNALS: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
@@ -36,12 +34,47 @@ pub fn begin(tool: &'static str) {
     }));
     let always = Arc::clone(ENDED_BY_SIGNALS.get_or_init(|| Arc::new(AtomicBool::new(true))));
     let code = i32::from(State::Unknown.exit_code());
-    for signal in [
-        SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF,
-    ] {
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&always));
+    let shutdown = |signal: Signal, flag: &Arc<AtomicBool>| {
+        let _ = signal_hook::flag::register_conditional_shutdown(
+            signal.as_raw(),
+            code,
+            Arc::clone(flag),
+        );
+    };
+    for signal in ENDING {
+        shutdown(signal, &always);
     }
+    // Sent by abort(3), by limits of time and by the kernel: nothing outlives these.
+    let fatal = Arc::new(AtomicBool::new(true));
+    for signal in FATAL {
+        shutdown(signal, &fatal);
+    }
+    // With a handler that does nothing, a write beyond the limit of file sizes fails and is told.
+    let _ = signal_hook::flag::register(Signal::XFSZ.as_raw(), fatal);
 }
+
+/// What somebody sends to end a program.
+pub(crate) const ENDING: [Signal; 9] = [
+    Signal::INT,
+    Signal::TERM,
+    Signal::HUP,
+    Signal::QUIT,
+    Signal::ALARM,
+    Signal::USR1,
+    Signal::USR2,
+    Signal::VTALARM,
+    Signal::PROF,
+];
+
+const FATAL: [Signal; 7] = [
+    Signal::ABORT,
+    Signal::BUS,
+    Signal::SYS,
+    Signal::TRAP,
+    Signal::XCPU,
+    Signal::IO,
+    Signal::POWER,
+];
 
 /// From now on signals do not end this program: for one that passes them on to a child and ends with it.
 pub fn outlive_signals() {

@@ -1,5 +1,6 @@
 //! Running another program: no shell, a deadline, and no more of its output than asked for.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,13 +8,15 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
-use ce_record::Cause;
+use ce_record::{Cause, State};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::Explain;
+use crate::process::ENDING;
 
 /// Once a program has ended, what its children still hold open is read for so long and no longer.
 const AFTER_EXIT: Duration = Duration::from_millis(50);
@@ -116,6 +119,7 @@ impl Program {
             .map_err(fail)?;
         let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())
             .map_err(|error| fail(error.into()))?;
+        let _group = Group::of(&child);
         let mut pipes = [
             Pipe::new(child.stdout.take().map(OwnedFd::from), self.output_limit),
             Pipe::new(child.stderr.take().map(OwnedFd::from), self.output_limit),
@@ -164,6 +168,48 @@ impl Finished {
             (None, Some(signal)) => format!("killed by signal {signal}"),
             (None, None) => "no exit code".to_owned(),
         }
+    }
+}
+
+/// Programs that run now: a signal that ends this program ends them too.
+static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// Keeps a program's group in [`RUNNING`].
+struct Group(i32);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        static WATCH: Once = Once::new();
+        WATCH.call_once(|| {
+            let ending = ENDING.map(Signal::as_raw);
+            if let Ok(mut signals) = signal_hook::iterator::Signals::new(ending) {
+                crate::outlive_signals();
+                std::thread::spawn(move || {
+                    if signals.forever().next().is_some() {
+                        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+                        for group in running.iter().filter_map(|group| Pid::from_raw(*group)) {
+                            let _ = kill_process_group(group, Signal::KILL);
+                        }
+                        crate::end(State::Unknown);
+                    }
+                });
+            }
+        });
+        let group = Self(Pid::from_child(child).as_raw_nonzero().get());
+        RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(group.0);
+        group
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.0);
     }
 }
 

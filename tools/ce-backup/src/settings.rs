@@ -43,11 +43,11 @@ static SETTINGS: OnceLock<Settings> = OnceLock::new();
 /// Reads the file that the flag names, or the one in the configuration folder when it is there.
 pub(crate) fn load(common: &Common) -> Result<(), ConfigError> {
     let settings = match &common.config {
-        Some(path) => ce_cli::load(path)?,
+        Some(path) => ce_cli::load(path, common.patience())?,
         None => {
             let path = Dirs::from_env().config.join("backup.toml");
             if path.exists() {
-                ce_cli::load(&path)?
+                ce_cli::load(&path, common.patience())?
             } else {
                 Settings::default()
             }

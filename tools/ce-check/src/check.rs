@@ -83,8 +83,8 @@ pub trait Observe: Send + Sync {
         Subject::default()
     }
 
-    /// Does something else than observing, without a timeout and without records on stdout: `job --run`.
-    fn instead(&self, _: &Context) -> Option<Result<ExitCode, Fault>> {
+    /// Does something else than observing, without records on stdout: `job --run`.
+    fn instead(&self, _: &Common, _: &Context) -> Option<Result<ExitCode, Fault>> {
         None
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use ce_cli::{ConfigError, Explain, FileError, ProgramError, SecretError};
+use ce_cli::{ConfigError, Explain, FileError, OutputError, ProgramError, SecretError};
 use ce_net::NetError;
 use ce_record::{Cause, CodecError, State};
 
@@ -36,6 +36,9 @@ pub enum Fault {
     /// A stream of records.
     #[error(transparent)]
     Records(#[from] CodecError),
+    /// Nobody can read what it says.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// A file that does not read as its documentation says.
     #[error("cannot make sense of '{}': {fault}", .path.display())]
     Malformed {
@@ -102,9 +105,11 @@ impl Explain for Fault {
             Self::Secret(error) => error.hint(),
             Self::Program(error) => error.hint(),
             Self::Net(error) => error.hint(),
-            Self::Records(_) | Self::Malformed { .. } | Self::System { .. } | Self::Absent(_) => {
-                None
-            }
+            Self::Records(_)
+            | Self::Output(_)
+            | Self::Malformed { .. }
+            | Self::System { .. }
+            | Self::Absent(_) => None,
         }
     }
 
@@ -115,6 +120,7 @@ impl Explain for Fault {
             Self::Records(_) => Cause::CONTENT,
             Self::Usage { .. } | Self::Config(_) | Self::Secret(_) => Cause::CONFIG,
             Self::File(_)
+            | Self::Output(_)
             | Self::Malformed { .. }
             | Self::System { .. }
             | Self::Forbidden { .. }

@@ -42,7 +42,7 @@ pub(crate) fn main(check: &'static Check, matches: ArgMatches, args: &[OsString]
         }
     };
     let context = context(&common);
-    if let Some(done) = observe.instead(&context) {
+    if let Some(done) = observe.instead(&common, &context) {
         return done.unwrap_or_else(|fault| {
             ce_cli::complain(TOOL, &fault);
             ce_cli::exit_code(fault.state())

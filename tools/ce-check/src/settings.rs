@@ -64,7 +64,7 @@ pub(crate) fn apply(
     if common.config.is_none() && !path.exists() {
         return Ok(None);
     }
-    let text = ce_cli::read_bounded(&path, MAX_BYTES)?;
+    let text = ce_cli::read_given(&path, MAX_BYTES, common.patience())?;
     let tables: BTreeMap<String, Table> = ce_cli::parse(&path, &text)?;
     let fault = |key: &str, fault: String, hint: Option<String>| ConfigError::Invalid {
         path: path.clone(),

@@ -262,29 +262,31 @@ impl Conntrack {
             self.insert_thresholds(),
         );
         #[allow(clippy::cast_precision_loss)]
-        let percent = 100.0 * facts.entries as f64 / facts.limit.max(1) as f64;
-        let mut state = limits.judge(percent);
-        let mut summary = format!(
-            "{percent:.0}% of the table used ({} of {})",
-            facts.entries, facts.limit
-        );
+        let percent = (facts.limit > 0).then(|| 100.0 * facts.entries as f64 / facts.limit as f64);
+        let mut state = percent.map_or(State::Ok, |percent| limits.judge(percent));
+        let mut summary = match percent {
+            Some(percent) => format!(
+                "{percent:.0}% of the table used ({} of {})",
+                facts.entries, facts.limit
+            ),
+            // So it is in nf_conntrack_core.c, whatever the documentation leaves out.
+            None => format!("{} entries; nf_conntrack_max is 0: no limit", facts.entries),
+        };
         if state != State::Ok {
             summary.push_str("; raise net.netfilter.nf_conntrack_max, or see: conntrack -S");
         }
-        let mut finding = Finding::new(State::Ok, "")
-            .cause(Cause::THRESHOLD)
-            .metric(
-                Metric::new("entries", facts.entries, "")
-                    .min(0i64)
-                    .max(facts.limit),
-            )
-            .metric(
+        let entries = Metric::new("entries", facts.entries, "").min(0i64);
+        let mut finding = Finding::new(State::Ok, "").cause(Cause::THRESHOLD);
+        finding = match percent {
+            Some(percent) => finding.metric(entries.max(facts.limit)).metric(
                 Metric::new("entries_percent", Number::rounded(percent, 2), "%")
                     .limits(limits)
                     .min(0i64)
                     .max(100i64),
-            )
-            .data("limit", facts.limit);
+            ),
+            None => finding.metric(entries),
+        };
+        finding = finding.data("limit", facts.limit);
         if let Some(counters) = facts.counters {
             for (name, value) in [
                 ("drop", counters.drop),

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ce_cli::Common;
 use ce_record::quantity::duration;
 use ce_record::{Cause, Finding, Metric, Range, State, Thresholds};
 use clap::Args;
@@ -72,7 +73,8 @@ pub(super) static CHECK: Check = Check::new::<Job>(
 /// Cron jobs: run one and note it, or tell whether it ran
 ///
 /// In the crontab stands ce-check job --run NAME -- COMMAND: the command's output passes through, and the exit code is
-/// 0 when it succeeded, else 2. The monitor calls ce-check job NAME.
+/// 0 when it succeeded, else 2. The monitor calls ce-check job NAME. With -t a command that runs for longer is asked to
+/// end and, five seconds later, killed; without, it has all the time it needs.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   ce-check job --run hello -- echo done
@@ -131,9 +133,14 @@ impl Observe for Job {
         }
     }
 
-    fn instead(&self, context: &Context) -> Option<Result<ExitCode, Fault>> {
+    fn instead(&self, common: &Common, context: &Context) -> Option<Result<ExitCode, Fault>> {
         let name = self.run.as_ref()?;
-        Some(run::run(name, &self.command, self.exclusive, context))
+        let job = run::Job {
+            command: &self.command,
+            alone: self.exclusive,
+            limit: common.timeout,
+        };
+        Some(job.run(name, context))
     }
 
     fn observe(&self, context: &Context) -> Result<Vec<Finding>, Fault> {

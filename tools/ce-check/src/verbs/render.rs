@@ -1,16 +1,18 @@
 //! `ce-check render`: records on stdin in any format.
 
-use std::io;
+use std::cmp::Reverse;
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use ce_cli::Common;
 use ce_record::render::Format;
-use ce_record::{Line, Reader, Record, State};
+use ce_record::{Cause, Finding, Line, Reader, Record, State};
 use clap::Args;
 
 use super::{Act, Verb};
 use crate::fault::Fault;
-use crate::runner;
+use crate::{TOOL, runner};
 
 pub(super) static VERB: Verb =
     Verb::new::<Render>("render", "Turn records on stdin into any format");
@@ -18,7 +20,8 @@ pub(super) static VERB: Verb =
 /// Turn records on stdin into any format
 ///
 /// The worst comes first. Its exit code is the worst state on stdin; a stream without records is UNKNOWN, and so is
-/// one with a line that is no record, which is named while the others are rendered.
+/// one with a line that is no record, which is named while the others are rendered. Records of a later version are
+/// passed on as they are in json, and counted on stderr otherwise.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   ce-check disk | ce-check render --format nagios
@@ -36,38 +39,103 @@ pub(super) struct Render {
 
 impl Act for Render {
     fn act(&self, common: &Common) -> Result<ExitCode, Fault> {
-        let (mut records, mut state) = read(io::stdin().lock())?;
-        state = state.max(State::worst(records.iter().map(|record| record.state)));
-        if self.only_problems {
-            records.retain(|record| record.state != State::Ok);
-        }
-        records.sort_by_key(|record| (std::cmp::Reverse(record.state), record.key()));
+        let started = Instant::now();
         let mut common = common.clone();
         if self.worst {
             common.format = Some(Format::Nagios);
+        }
+        let format = ce_cli::format_or_default(&common);
+        let Stream {
+            mut records,
+            foreign,
+            faults,
+        } = Stream::read(io::stdin().lock())?;
+        let count = records.len();
+        if self.only_problems {
+            records.retain(|record| record.state != State::Ok);
+        }
+        // What a person or Nagios reads must say what the exit code says.
+        let own = match faults.split_first() {
+            Some((first, [])) => Some(Finding::new(State::Unknown, first)),
+            Some((first, rest)) => Some(Finding::new(
+                State::Unknown,
+                format!("{first} (+{} more)", rest.len()),
+            )),
+            None if records.is_empty()
+                && count > 0
+                && matches!(format, Format::Nagios | Format::Text) =>
+            {
+                let plural = if count == 1 { "" } else { "s" };
+                Some(Finding::new(
+                    State::Ok,
+                    format!("nothing wrong in {count} record{plural}"),
+                ))
+            }
+            None => None,
+        };
+        let context = runner::context(&common);
+        let own = own
+            .into_iter()
+            .map(|finding| finding.cause(Cause::CONTENT))
+            .collect();
+        records.extend(runner::stamp("render", own, &context, started.elapsed()));
+        records.sort_by_key(|record| (Reverse(record.state), record.key()));
+        let state = State::worst(records.iter().map(|record| record.state));
+        match (format, foreign.len()) {
+            (_, 0) => {}
+            (Format::Json, _) if !common.quiet => {
+                let mut stdout = io::stdout().lock();
+                for line in &foreign {
+                    writeln!(stdout, "{line}").map_err(ce_cli::OutputError::from)?;
+                }
+            }
+            (_, count) => {
+                let _ = writeln!(
+                    io::stderr(),
+                    "{TOOL}: left out {count} of another version than this program knows"
+                );
+            }
+        }
+        if count == 0 && format != Format::Json {
+            return Err(Fault::Absent(NONE.to_owned()));
         }
         runner::finish(ce_cli::emit(&common, &records), state)
     }
 }
 
-/// All records of a stream, and UNKNOWN when a line of it could not be read. Such lines are named on stderr.
-pub(super) fn read(input: impl io::BufRead) -> Result<(Vec<Record>, State), Fault> {
-    let mut records = Vec::new();
-    let mut state = State::Ok;
-    for line in Reader::new(input) {
-        match line {
-            Ok(Line::Record(record)) => records.push(*record),
-            Ok(Line::Foreign(_)) => {}
-            Err(error) => {
-                ce_cli::complain(crate::TOOL, &Fault::from(error));
-                state = State::Unknown;
+const NONE: &str = "there is no record on standard input";
+
+/// What stood on standard input.
+pub(super) struct Stream {
+    pub(super) records: Vec<Record>,
+    /// Records of another version, as they came.
+    pub(super) foreign: Vec<String>,
+    /// Why lines could not be read; named on stderr already.
+    pub(super) faults: Vec<String>,
+}
+
+impl Stream {
+    /// # Errors
+    /// There is not even one record.
+    pub(super) fn read(input: impl io::BufRead) -> Result<Self, Fault> {
+        let mut stream = Self {
+            records: Vec::new(),
+            foreign: Vec::new(),
+            faults: Vec::new(),
+        };
+        for line in Reader::new(input) {
+            match line {
+                Ok(Line::Record(record)) => stream.records.push(*record),
+                Ok(Line::Foreign(line)) => stream.foreign.push(line),
+                Err(error) => {
+                    stream.faults.push(error.to_string());
+                    ce_cli::complain(TOOL, &Fault::from(error));
+                }
             }
         }
+        if stream.records.is_empty() && stream.foreign.is_empty() {
+            return Err(Fault::Absent(NONE.to_owned()));
+        }
+        Ok(stream)
     }
-    if records.is_empty() {
-        return Err(Fault::Absent(
-            "there is no record on standard input".to_owned(),
-        ));
-    }
-    Ok((records, state))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ce_cli::{Common, parse_duration};
 use ce_record::render::Format;
-use ce_record::{Finding, Metric, Record, State};
+use ce_record::{Cause, Finding, Metric, Record, State};
 use clap::Args;
 
 use super::{Act, Verb};
@@ -57,7 +57,7 @@ pub(super) struct Run {
 
 impl Act for Run {
     fn act(&self, common: &Common) -> Result<ExitCode, Fault> {
-        let mut jobs = file::load(&self.file)?;
+        let mut jobs = file::load(&self.file, common.patience())?;
         if !self.only.is_empty() {
             jobs.retain(|job| self.only.contains(&job.check));
         }
@@ -104,12 +104,9 @@ impl Act for Run {
                 }
             });
         drop(progress);
-        let own = runner::stamp(
-            "run",
-            vec![self.about_itself(&tally)],
-            &context,
-            started.elapsed(),
-        );
+        let about = self.about_itself(&tally);
+        worst = worst.max(about.state);
+        let own = runner::stamp("run", vec![about], &context, started.elapsed());
         if streamed {
             let _ = sender.send(own);
         } else {
@@ -174,7 +171,13 @@ impl Run {
         if tally.cut_off > 0 {
             summary.push_str(&format!(", {} cut off at their timeout", tally.cut_off));
         }
-        Finding::new(State::Ok, summary)
+        let state = if tally.broken > 0 {
+            State::Unknown
+        } else {
+            State::Ok
+        };
+        Finding::new(state, summary)
+            .cause(Cause::CONFIG)
             .object(self.file.display().to_string())
             .metric(Metric::new("checks", tally.checks, "").min(0i64))
             .metric(Metric::new("broken", tally.broken, "").min(0i64))

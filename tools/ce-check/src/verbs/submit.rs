@@ -1,6 +1,6 @@
 //! `ce-check submit`: records on stdin as passive results of a monitoring server.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -13,10 +13,11 @@ use ce_record::render::NagiosOptions;
 use ce_record::{Cause, Finding, Record, State};
 use clap::{ArgGroup, Args};
 
-use super::{Act, Verb, render};
+use super::render::Stream;
+use super::{Act, Verb};
 use crate::context::Context;
 use crate::fault::Fault;
-use crate::runner;
+use crate::{TOOL, runner};
 
 mod icinga;
 mod nagios;
@@ -151,7 +152,11 @@ impl Act for Submit {
         if self.dry_run {
             server = Box::new(DryRun(server));
         }
-        let (mut records, read_state) = render::read(io::stdin().lock())?;
+        let Stream {
+            mut records,
+            foreign,
+            faults,
+        } = Stream::read(io::stdin().lock())?;
         if self.only_problems {
             records.retain(|record| record.state != State::Ok);
         }
@@ -168,10 +173,19 @@ impl Act for Submit {
             .zip(verdicts)
             .map(|((result, record), verdict)| say(&*server, result, record, verdict))
             .collect();
+        if !foreign.is_empty() {
+            let count = foreign.len();
+            let _ = writeln!(
+                io::stderr(),
+                "{TOOL}: not sent: {count} of another version than this program knows"
+            );
+        }
+        let is_whole = foreign.is_empty() && faults.is_empty();
+        let read = if is_whole { State::Ok } else { State::Unknown };
         let state = findings
             .iter()
             .map(|finding| finding.state)
-            .fold(read_state, State::max);
+            .fold(read, State::max);
         let said = runner::stamp("submit", findings, &context, started.elapsed());
         runner::finish(ce_cli::emit(common, &said), state)
     }

@@ -62,7 +62,7 @@ pub(super) struct Ended {
 
 impl Ended {
     pub(super) fn is_success(&self) -> bool {
-        self.exit_code == Some(0)
+        self.exit_code == Some(0) && self.fault.is_none()
     }
 }
 

@@ -1,15 +1,17 @@
 //! Running a job: its output passes through, its end is noted, signals reach it.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use ce_record::quantity::duration;
 use ce_record::{State, one_line};
 use jiff::Timestamp;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
@@ -28,67 +30,88 @@ const TAIL_LINES: usize = 20;
 /// What a job leaves running may hold its output open for ever; it is not waited for longer.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Runs the job and notes it. What the notes cannot take is told on stderr: the job is more important than they are.
-pub(super) fn run(
-    name: &str,
-    command: &[String],
-    exclusive: bool,
-    context: &Context,
-) -> Result<ExitCode, Fault> {
-    let folder = note::folder(context);
-    let _held = if exclusive {
-        let path = folder.join(format!("{name}.lock"));
-        let Some(lock) = ce_cli::try_lock(&path)? else {
-            tell(&format!("job '{name}' is still running: not started again"));
-            return Ok(ce_cli::exit_code(State::Critical));
+/// What was asked to end has so long before it is killed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A job to run.
+pub(super) struct Job<'a> {
+    pub(super) command: &'a [String],
+    /// Not while another run goes on.
+    pub(super) alone: bool,
+    /// It is ended when it runs for longer.
+    pub(super) limit: Option<Duration>,
+}
+
+impl Job<'_> {
+    /// Runs it and notes it. What the notes cannot take is told on stderr: the job is more important than they are.
+    pub(super) fn run(&self, name: &str, context: &Context) -> Result<ExitCode, Fault> {
+        let Self {
+            command,
+            alone,
+            limit,
+        } = *self;
+        let folder = note::folder(context);
+        let lock = ce_cli::try_share(&folder.join(format!("{name}.lock")), alone);
+        let _held = match lock {
+            Ok(None) if alone => {
+                tell(&format!("job '{name}' is still running: not started again"));
+                return Ok(ce_cli::exit_code(State::Critical));
+            }
+            Err(error) if alone => return Err(error.into()),
+            lock => lock,
         };
-        Some(lock)
-    } else {
-        None
-    };
-    let begun = Instant::now();
-    let started = Timestamp::now().as_second();
-    let pid = std::process::id();
-    update(&folder, name, |note| Note {
-        command: command.iter().map(|word| one_line(word)).collect(),
-        running: Some(Running {
+        let begun = Instant::now();
+        let started = Timestamp::now().as_second();
+        let pid = std::process::id();
+        update(&folder, name, |note| Note {
+            command: command.iter().map(|word| one_line(word)).collect(),
+            running: Some(Running {
+                started,
+                pid,
+                ticks: std::fs::read_to_string("/proc/self/stat")
+                    .ok()
+                    .and_then(|stat| note::ticks(&stat))
+                    .unwrap_or_default(),
+            }),
+            ..note
+        });
+        let (result, tail, late) = execute(command, limit);
+        let status = result.as_ref().ok();
+        let ended = Ended {
             started,
-            pid,
-            ticks: std::fs::read_to_string("/proc/self/stat")
-                .ok()
-                .and_then(|stat| note::ticks(&stat))
-                .unwrap_or_default(),
-        }),
-        ..note
-    });
-    let (result, tail) = execute(command);
-    let status = result.as_ref().ok();
-    let ended = Ended {
-        started,
-        ended: Timestamp::now().as_second(),
-        took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-        exit_code: status.and_then(ExitStatus::code),
-        signal: status.and_then(ExitStatusExt::signal),
-        fault: result.as_ref().err().map(said),
-        tail,
-    };
-    if let Some(fault) = &ended.fault {
+            ended: Timestamp::now().as_second(),
+            took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            exit_code: status.and_then(ExitStatus::code),
+            signal: status.and_then(ExitStatusExt::signal),
+            fault: match (&result, limit) {
+                (Err(error), _) => Some(said(error)),
+                (Ok(_), Some(limit)) if late => {
+                    Some(format!("did not end within {}", duration(limit)))
+                }
+                _ => None,
+            },
+            tail,
+        };
         let program = command.first().map(String::as_str).unwrap_or_default();
-        tell(&format!("cannot run '{program}': {fault}"));
+        match &ended.fault {
+            Some(fault) if late => tell(&format!("'{program}' {fault}")),
+            Some(fault) => tell(&format!("cannot run '{program}': {fault}")),
+            None => {}
+        }
+        let state = if ended.is_success() {
+            State::Ok
+        } else {
+            State::Critical
+        };
+        // A job that ran but is not noted will be called overdue: that is not quite all right.
+        let noted = update(&folder, name, |note| note.ended(pid, ended));
+        let state = if noted {
+            state
+        } else {
+            state.max(State::Warning)
+        };
+        Ok(ce_cli::exit_code(state))
     }
-    let state = if ended.is_success() {
-        State::Ok
-    } else {
-        State::Critical
-    };
-    // A job that ran but is not noted will be called overdue: that is not quite all right.
-    let noted = update(&folder, name, |note| note.ended(pid, ended));
-    let state = if noted {
-        state
-    } else {
-        state.max(State::Warning)
-    };
-    Ok(ce_cli::exit_code(state))
 }
 
 fn tell(message: &str) {
@@ -112,14 +135,26 @@ fn update(folder: &std::path::Path, name: &str, change: impl FnOnce(Note) -> Not
 /// The end of both outputs, in the order they came.
 type Tail = Arc<Mutex<VecDeque<u8>>>;
 
-fn execute(command: &[String]) -> (io::Result<ExitStatus>, Vec<String>) {
+/// How it ended, the last it wrote, and whether it was ended for running too long.
+fn execute(
+    command: &[String],
+    limit: Option<Duration>,
+) -> (io::Result<ExitStatus>, Vec<String>, bool) {
     let tail = Tail::default();
+    let late = Arc::new(AtomicBool::new(false));
     let result = start(command).and_then(|mut child| {
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let processes = Processes::of(&child);
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2])?;
         let handle = signals.handle();
         ce_cli::outlive_signals();
-        let forwarding = std::thread::Builder::new().spawn(move || forward(signals, pid))?;
+        let forwarding = std::thread::Builder::new().spawn(move || forward(signals, processes))?;
+        // While this end is open the job runs.
+        let (running, ended) = mpsc::channel::<()>();
+        if let Some(limit) = limit {
+            let late = Arc::clone(&late);
+            std::thread::Builder::new()
+                .spawn(move || end_after(limit, processes, &ended, &late))?;
+        }
         let (done, waiting) = mpsc::channel();
         let readers = [
             child
@@ -132,6 +167,7 @@ fn execute(command: &[String]) -> (io::Result<ExitStatus>, Vec<String>) {
                 .map(|stderr| pass(stderr, io::stderr(), &tail, done)),
         ];
         let status = child.wait();
+        drop(running);
         handle.close();
         let _ = forwarding.join();
         let until = Instant::now() + DRAIN;
@@ -144,23 +180,59 @@ fn execute(command: &[String]) -> (io::Result<ExitStatus>, Vec<String>) {
         Ok(tail) => tail.iter().copied().collect(),
         Err(_) => Vec::new(),
     };
-    (result, lines(&kept))
+    (result, lines(&kept), late.load(Ordering::SeqCst))
+}
+
+/// Asks all processes of the job to end when it has run for too long, and then makes them.
+fn end_after(limit: Duration, processes: Processes, ended: &mpsc::Receiver<()>, late: &AtomicBool) {
+    for (time, signal) in [(limit, Signal::TERM), (LAST_WORDS, Signal::KILL)] {
+        if ended.recv_timeout(time) != Err(mpsc::RecvTimeoutError::Timeout) {
+            return;
+        }
+        late.store(true, Ordering::SeqCst);
+        processes.send(signal);
+    }
+}
+
+/// The job with all that it starts; on a terminal, which only one group may read, no more than the job itself.
+#[derive(Clone, Copy)]
+struct Processes {
+    first: Pid,
+    is_group: bool,
+}
+
+impl Processes {
+    fn of(child: &Child) -> Self {
+        Self {
+            first: Pid::from_child(child),
+            is_group: !io::stdin().is_terminal(),
+        }
+    }
+
+    fn send(self, signal: Signal) {
+        let _ = match self.is_group {
+            true => kill_process_group(self.first, signal),
+            false => kill_process(self.first, signal),
+        };
+    }
 }
 
 fn start(command: &[String]) -> io::Result<Child> {
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+        .stderr(Stdio::piped());
+    if !io::stdin().is_terminal() {
+        command.process_group(0);
+    }
+    command.spawn()
 }
 
-fn forward(mut signals: Signals, pid: Option<Pid>) {
-    for signal in signals.forever() {
-        if let (Some(pid), Some(signal)) = (pid, Signal::from_named_raw(signal)) {
-            let _ = rustix::process::kill_process(pid, signal);
-        }
+fn forward(mut signals: Signals, processes: Processes) {
+    for signal in signals.forever().filter_map(Signal::from_named_raw) {
+        processes.send(signal);
     }
 }
 

@@ -32,12 +32,17 @@ pub(super) fn machine(root: &Root) -> Result<Facts, Fault> {
     let available = table
         .get("MemAvailable")
         .unwrap_or(free.saturating_add(cached.unwrap_or_default()));
+    let total = table.need("MemTotal")?;
+    if total == 0 || available > total {
+        let fault = format!("{available} bytes available of {total}");
+        return Err(root.malformed("/proc/meminfo", fault));
+    }
     let vmstat = root.read_if_there("/proc/vmstat")?;
     let hugepages = table
         .get("HugePages_Total")
         .zip(table.get("HugePages_Free"));
     Ok(Facts {
-        total: table.need("MemTotal")?,
+        total,
         available,
         free: Some(free),
         cached,

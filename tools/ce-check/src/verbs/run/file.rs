@@ -55,8 +55,8 @@ const OWN_KEYS: [&str; 6] = ["args", "check", "host", "object", "timeout", "ttl"
 ///
 /// # Errors
 /// The file cannot be read, or is no TOML of `[defaults]` and `[[check]]`.
-pub(crate) fn load(path: &Path) -> Result<Vec<Job>, ConfigError> {
-    let text = ce_cli::read_bounded(path, 64 << 20)?;
+pub(crate) fn load(path: &Path, patience: Duration) -> Result<Vec<Job>, ConfigError> {
+    let text = ce_cli::read_given(path, 64 << 20, patience)?;
     let file: File = ce_cli::parse(path, &text)?;
     let mut commands = Commands::default();
     let mut line = LineCounter::new(&text);
@@ -84,9 +84,13 @@ pub(crate) fn load(path: &Path) -> Result<Vec<Job>, ConfigError> {
     for entry in file.check {
         let at = line.of(entry.span().start);
         let table = entry.into_inner();
-        jobs.push(job(&table, &defaults, &mut commands, &|message, hint| {
-            fault(at, message, hint).into()
-        }));
+        jobs.push(job(
+            &table,
+            at,
+            &defaults,
+            &mut commands,
+            &|message, hint| fault(at, message, hint).into(),
+        ));
     }
     Ok(jobs)
 }
@@ -142,15 +146,18 @@ impl Commands {
 
 fn job(
     table: &Table,
+    at: usize,
     (timeout, ttl, host): &(Duration, Option<Duration>, Option<String>),
     commands: &mut Commands,
     fault: &dyn Fn(String, Option<String>) -> Fault,
 ) -> Job {
     let name = table.get("check").and_then(Value::as_str).unwrap_or("run");
     let text = |key: &str| table.get(key).and_then(Value::as_str).map(str::to_owned);
+    // One that cannot be understood must still be told from the others.
+    let named = |keys: &[&str]| keys.iter().find_map(|key| text(key));
     let subject = Subject {
-        host: text("host").or_else(|| host.clone()),
-        object: text("object"),
+        host: named(&["host", "hostname"]).or_else(|| host.clone()),
+        object: named(&["object", "name"]).or_else(|| Some(format!("line {at}"))),
     };
     let mut job = Job {
         check: name.to_owned(),
@@ -193,10 +200,12 @@ fn job(
             .map_err(|error| fault(format!("{name}: {error}"), ce_cli::Explain::hint(&error)))?;
         Ok(observe.into())
     })();
-    if let (Ok(observe), subject) = (&job.observe, &mut job.subject) {
+    if let Ok(observe) = &job.observe {
         let known = observe.subject();
-        subject.host = subject.host.take().or(known.host);
-        subject.object = subject.object.take().or(known.object);
+        job.subject = Subject {
+            host: text("host").or_else(|| host.clone()).or(known.host),
+            object: text("object").or(known.object),
+        };
     }
     job
 }
@@ -236,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
         std::fs::write(&path, text).unwrap();
-        load(&path)
+        load(&path, Duration::from_secs(1))
     }
 
     #[test]
