@@ -106,6 +106,29 @@ impl fmt::Debug for Api {
     }
 }
 
+/// How ureq shall do TLS: by ring, and with these issuers; without any, whatever certificate comes.
+///
+/// # Errors
+/// The file of roots cannot be read or has none.
+pub fn tls_config(roots: Option<&Roots>) -> Result<TlsConfig, NetError> {
+    let certificates: Vec<_> = match roots {
+        None => Vec::new(),
+        Some(roots) => {
+            let roots = roots.load()?;
+            let borrowed = roots
+                .certificates
+                .iter()
+                .map(|der| Certificate::from_der(der));
+            borrowed.map(|certificate| certificate.to_owned()).collect()
+        }
+    };
+    Ok(TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+        .disable_verification(roots.is_none())
+        .root_certs(RootCerts::new_with_certs(&certificates))
+        .build())
+}
+
 impl Api {
     /// Prepares calls; nothing is sent yet. Proxies are taken from the environment (`https_proxy`, `no_proxy`).
     ///
@@ -120,21 +143,9 @@ impl Api {
                 "it begins with neither https:// nor http://",
             ));
         }
-        let mut tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-            .disable_verification(options.insecure)
-            .root_certs(RootCerts::new_with_certs(&[]));
-        if is_https && !options.insecure {
-            let roots = options.roots.load()?;
-            let roots: Vec<_> = roots
-                .certificates
-                .iter()
-                .map(|der| Certificate::from_der(der).to_owned())
-                .collect();
-            tls = tls.root_certs(RootCerts::new_with_certs(&roots));
-        }
+        let roots = (is_https && !options.insecure).then_some(&options.roots);
         let agent = Agent::config_builder()
-            .tls_config(tls.build())
+            .tls_config(tls_config(roots)?)
             .http_status_as_error(false)
             // A redirect of a POST is an address that somebody has to correct.
             .max_redirects(0)

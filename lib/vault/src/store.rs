@@ -1,11 +1,15 @@
 //! Where objects are kept: a folder here, Swift, S3 or SFTP elsewhere.
 
 mod dir;
+mod http;
+mod limit;
 mod memory;
 
 use std::io;
 
 pub use dir::DirStore;
+pub use http::Remote;
+pub use limit::{Limit, Limits};
 pub use memory::MemoryStore;
 
 /// An object as a listing names it.
@@ -66,6 +70,11 @@ pub trait Store: Send + Sync {
     fn sweep(&self, before: i64) -> io::Result<()> {
         let _ = before;
         Ok(())
+    }
+
+    /// How many objects are best written or read at once.
+    fn connections(&self) -> usize {
+        1
     }
 
     /// The storage's clock, in seconds since 1970.
