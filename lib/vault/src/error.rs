@@ -23,6 +23,8 @@ pub enum Error {
         object: String,
         source: io::Error,
     },
+    #[error("cannot reach '{object}': {source}")]
+    Reach { object: String, source: io::Error },
     #[error("'{object}' is missing in the repository")]
     Missing { object: String },
     #[error("'{object}' in the repository is damaged: {why}")]

@@ -36,6 +36,7 @@ impl Fault {
             Fault::Vault(
                 Error::Io { .. }
                 | Error::Store { .. }
+                | Error::Reach { .. }
                 | Error::Missing { .. }
                 | Error::Damaged { .. }
                 | Error::Source { .. },
@@ -65,7 +66,10 @@ impl Explain for Fault {
                 Error::Damaged { .. } | Error::Missing { .. } | Error::Source { .. } => {
                     Cause::CONTENT
                 }
-                Error::Io { .. } | Error::Store { .. } | Error::Interrupted => Cause::SYSTEM,
+                Error::Io { .. }
+                | Error::Store { .. }
+                | Error::Reach { .. }
+                | Error::Interrupted => Cause::SYSTEM,
                 Error::WrongIdentity { .. }
                 | Error::WrongPassphrase { .. }
                 | Error::NeedsIdentity => Cause::AUTH,

@@ -7,6 +7,7 @@ mod place;
 mod progress;
 mod report;
 mod settings;
+mod storage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,15 +1,14 @@
 //! Which repository, with which keys.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use ce_cli::{Dirs, Secret};
-use ce_vault::store::DirStore;
 use ce_vault::{Id, Identity, Repository, Snapshot, WriterKey};
 use clap::Args;
 
 use crate::fault::Fault;
 use crate::settings::settings;
+use crate::storage::{self, Network};
 
 /// The repository and what opens it.
 #[derive(Args, Debug, Clone, Default)]
@@ -26,6 +25,9 @@ pub(crate) struct Place {
     /// What the key is wrapped with: a file, credential:NAME or - for standard input
     #[arg(long, value_name = "FILE", env = "CE_PASSPHRASE_FILE")]
     pub passphrase_file: Option<String>,
+
+    #[command(flatten)]
+    pub network: Network,
 }
 
 impl Place {
@@ -60,7 +62,7 @@ impl Place {
 
     /// Opens it with every key at hand.
     pub fn open(&self, path: &Path) -> Result<Repository, Fault> {
-        let mut repository = Repository::open(store(path)?, path)?;
+        let mut repository = Repository::open(storage::open(path, &self.network)?, path)?;
         let key_file = writer_path(&repository.config.id);
         if let Some(key) = read_writer(&key_file)? {
             let before = key.generation;
@@ -130,23 +132,8 @@ pub(crate) fn passphrase(source: Option<&str>, path: &Path) -> Result<Secret, Fa
     }
 }
 
-/// The store that a repository's name stands for.
-pub(crate) fn store(path: &Path) -> Result<Arc<DirStore>, Fault> {
-    let text = path.to_string_lossy();
-    let elsewhere = ["swift:", "s3:", "sftp:"]
-        .into_iter()
-        .find(|scheme| text.starts_with(scheme));
-    if let Some(scheme) = elsewhere {
-        return Err(Fault::with_hint(
-            format!("'{text}' is not a folder: {scheme} stores are not there yet"),
-            format!("for a folder of that name write ./{text}"),
-        ));
-    }
-    Ok(Arc::new(DirStore::new(path)))
-}
-
 fn is_repository(path: &Path) -> bool {
-    path.join("config").is_file() && path.join("keys").is_dir()
+    storage::is_remote(path) || (path.join("config").is_file() && path.join("keys").is_dir())
 }
 
 /// Where this machine's key for a repository is.

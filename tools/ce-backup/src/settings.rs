@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use ce_cli::{Common, ConfigError, Dirs};
 use serde::Deserialize;
 
+use crate::storage::{NetworkSettings, SwiftSettings};
+
 /// The whole file; every key may be left out.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -17,6 +19,12 @@ pub(crate) struct Settings {
     pub identity: Option<PathBuf>,
     /// What the key is wrapped with, as --passphrase-file has it.
     pub passphrase_file: Option<String>,
+    /// How storages over a network are used.
+    #[serde(default)]
+    pub network: NetworkSettings,
+    /// How to log in to Swift.
+    #[serde(default)]
+    pub swift: SwiftSettings,
     /// For `ce-backup create`.
     #[serde(default)]
     pub create: Create,

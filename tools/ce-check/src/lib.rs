@@ -23,7 +23,6 @@ mod root;
 mod runner;
 mod secure;
 mod settings;
-mod size;
 mod starttls;
 mod target;
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Act for Init {
                 "{other} is a maintenance key: ce-backup key role lets it in"
             )));
         }
-        let store = place::store(&path)?;
+        let store = crate::storage::open(&path, &self.place.network)?;
         let (repository, made) = match Repository::open(store.clone(), &path) {
             Ok(repository) => {
                 let told = &repository.config.recipients;

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::kept::Kept;
 use crate::limits::{Limits, refuse_contradiction};
 use crate::root::Root;
-use crate::size::parse_size;
+use ce_cli::parse_bytes;
 
 mod gather;
 
@@ -95,11 +95,11 @@ pub(super) struct Memory {
     critical: Option<Range>,
 
     /// WARNING when less than this is available: 500M, 2G
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     available_warning: Option<u64>,
 
     /// CRITICAL when less than this is available
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     available_critical: Option<u64>,
 
     /// WARNING when the percentage of huge pages in use is outside this range

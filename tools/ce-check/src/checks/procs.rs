@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::processes::{self, Processes, Stat};
 use crate::root::Root;
-use crate::size::parse_with;
+use ce_cli::parse_bytes_by;
 
 mod filter;
 mod measure;
@@ -133,7 +133,7 @@ pub(super) struct Procs {
 }
 
 fn kilobytes(text: &str) -> Result<u64, String> {
-    parse_with(text, 1024)
+    parse_bytes_by(text, 1024)
 }
 
 impl Observe for Procs {

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::kept::Kept;
 use crate::meminfo::{self, Table};
 use crate::root::Root;
-use crate::size::parse_size;
+use ce_cli::parse_bytes;
 
 mod area;
 
@@ -69,11 +69,11 @@ pub(super) struct Swap {
     no_swap: State,
 
     /// WARNING when more than this is swapped in and out each second since the last run
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     swapping_warning: Option<u64>,
 
     /// CRITICAL when more than this is swapped in and out each second since the last run
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     swapping_critical: Option<u64>,
 
     #[command(flatten)]

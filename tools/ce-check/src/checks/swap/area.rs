@@ -1,6 +1,6 @@
 //! Swap areas, and how little of them may be free.
 
-use crate::size::parse_size;
+use ce_cli::parse_bytes;
 
 /// The free space at which somebody is told.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,7 +11,7 @@ pub(super) enum Free {
 
 pub(super) fn free(text: &str) -> Result<Free, String> {
     match text.strip_suffix('%') {
-        None => parse_size(text).map(Free::Bytes),
+        None => parse_bytes(text).map(Free::Bytes),
         Some(number) => match number.parse::<f64>() {
             Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Free::Percent(percent)),
             _ => Err(format!("'{text}' is not a percentage from 0% to 100%")),

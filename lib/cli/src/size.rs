@@ -2,12 +2,18 @@
 
 /// Bytes from a number with or without a unit; `M`, `MB` and `MiB` are the same 1024 * 1024 bytes, as in
 /// monitoring-plugins.
-pub fn parse_size(text: &str) -> Result<u64, String> {
-    parse_with(text, 1)
+///
+/// # Errors
+/// What is wrong with it, in one sentence.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    parse_bytes_by(text, 1)
 }
 
 /// The same, where a bare number counts `unit_bytes`.
-pub fn parse_with(text: &str, unit_bytes: u64) -> Result<u64, String> {
+///
+/// # Errors
+/// As [`parse_bytes`].
+pub fn parse_bytes_by(text: &str, unit_bytes: u64) -> Result<u64, String> {
     let fault = || format!("'{text}' is not a size: write a number with a unit such as 500M or 4G");
     let split = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -53,7 +59,7 @@ mod tests {
             ("1.5GiB", 3 << 29),
             ("2T", 2 << 40),
         ] {
-            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
         }
         for text in [
             "",
@@ -66,9 +72,9 @@ mod tests {
             "1e3",
             "99999999T",
         ] {
-            assert!(parse_size(text).is_err(), "{text}");
+            assert!(parse_bytes(text).is_err(), "{text}");
         }
-        assert_eq!(parse_with("50", 1024), Ok(51_200));
-        assert_eq!(parse_with("50M", 1024), Ok(50 << 20));
+        assert_eq!(parse_bytes_by("50", 1024), Ok(51_200));
+        assert_eq!(parse_bytes_by("50M", 1024), Ok(50 << 20));
     }
 }

@@ -1,0 +1,370 @@
+//! The storage that a repository's name stands for: a folder, or an object store with the credentials for it.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use ce_vault::store::swift::{Interface, Login, Place, Scope, Secret, Swift, SwiftStore, User};
+use ce_vault::store::{DirStore, Limit, Limits, Remote, Store};
+use clap::Args;
+use serde::Deserialize;
+
+use crate::fault::Fault;
+use crate::settings::settings;
+
+/// How a storage over a network is used.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct Network {
+    /// Requests to a remote store at once [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub connections: Option<u16>,
+
+    /// Send no more than this a second: 500K, 2M
+    #[arg(long, value_name = "BYTES", value_parser = ce_cli::parse_bytes)]
+    pub limit_upload: Option<u64>,
+
+    /// Receive no more than this a second
+    #[arg(long, value_name = "BYTES", value_parser = ce_cli::parse_bytes)]
+    pub limit_download: Option<u64>,
+}
+
+impl Network {
+    fn remote(&self) -> Remote {
+        let file = &settings().network;
+        let limit = |flag: Option<u64>, file: Option<u64>| flag.or(file).map(Limit::new);
+        let usual = Remote::default();
+        Remote {
+            connections: self
+                .connections
+                .or(file.connections)
+                .map_or(usual.connections, usize::from),
+            limits: Arc::new(Limits {
+                upload: limit(self.limit_upload, file.limit_upload.map(|Rate(rate)| rate)),
+                download: limit(
+                    self.limit_download,
+                    file.limit_download.map(|Rate(rate)| rate),
+                ),
+            }),
+            ca_file: file.ca_file.clone(),
+            ..usual
+        }
+    }
+}
+
+/// `[network]` of the settings.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct NetworkSettings {
+    pub connections: Option<u16>,
+    pub limit_upload: Option<Rate>,
+    pub limit_download: Option<Rate>,
+    /// Certificates to trust in place of the system's.
+    pub ca_file: Option<std::path::PathBuf>,
+}
+
+/// Bytes a second, written as on the command line.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Rate(u64);
+
+impl TryFrom<String> for Rate {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        ce_cli::parse_bytes(&text).map(Rate)
+    }
+}
+
+/// `[swift]` of the settings. What it leaves out is taken from the environment that OpenStack's own tools read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct SwiftSettings {
+    auth_url: Option<String>,
+    user: Option<String>,
+    user_id: Option<String>,
+    user_domain: Option<String>,
+    password_file: Option<String>,
+    api_key_file: Option<String>,
+    application_credential_id: Option<String>,
+    application_credential_secret_file: Option<String>,
+    project: Option<String>,
+    project_id: Option<String>,
+    project_domain: Option<String>,
+    region: Option<String>,
+    interface: Option<String>,
+}
+
+/// The schemes that stand for no folder.
+const SCHEMES: [&str; 3] = ["swift:", "s3:", "sftp:"];
+
+/// Whether this names a storage over a network.
+pub(crate) fn is_remote(name: &Path) -> bool {
+    scheme(name).is_some()
+}
+
+/// What stands before the first colon, when it looks like a scheme, and the rest.
+fn scheme(name: &Path) -> Option<(&str, &str)> {
+    let (scheme, rest) = name.to_str()?.split_once(':')?;
+    let is_word = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_word.then_some((scheme, rest))
+}
+
+/// The store that a repository's name stands for.
+pub(crate) fn open(name: &Path, network: &Network) -> Result<Arc<dyn Store>, Fault> {
+    let failed = |source: io::Error| {
+        use io::ErrorKind::{InvalidData, InvalidInput, NotFound, PermissionDenied};
+        let object = name.display();
+        match source.kind() {
+            NotFound | PermissionDenied | InvalidData | InvalidInput => {
+                Fault::usage(format!("'{object}': {source}"))
+            }
+            _ => ce_vault::Error::Reach {
+                object: object.to_string(),
+                source,
+            }
+            .into(),
+        }
+    };
+    match scheme(name) {
+        None => Ok(Arc::new(DirStore::new(name))),
+        Some(("swift", rest)) => {
+            let swift = swift(rest, network.remote(), &|name| std::env::var_os(name))?;
+            Ok(Arc::new(SwiftStore::open(swift).map_err(failed)?))
+        }
+        Some((scheme, _)) => {
+            let text = name.display();
+            Err(Fault::with_hint(
+                format!("'{text}': there is no kind of storage '{scheme}:'"),
+                format!(
+                    "there are {}; for a folder of that name write ./{text}",
+                    SCHEMES.join(", ")
+                ),
+            ))
+        }
+    }
+}
+
+/// Where the credentials come from when the settings do not say.
+type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+fn swift(rest: &str, remote: Remote, env: Env<'_>) -> Result<Swift, Fault> {
+    let (container, prefix) = rest
+        .trim_matches('/')
+        .split_once('/')
+        .unwrap_or((rest.trim_matches('/'), ""));
+    if container.is_empty() {
+        return Err(Fault::with_hint(
+            format!("'swift:{rest}' names no container"),
+            "write swift:CONTAINER or swift:CONTAINER/FOLDER",
+        ));
+    }
+    Ok(Swift {
+        login: login(&settings().swift, env)?,
+        container: container.to_owned(),
+        prefix: prefix.trim_matches('/').to_owned(),
+        remote,
+    })
+}
+
+fn login(file: &SwiftSettings, env: Env<'_>) -> Result<Login, Fault> {
+    let from = |own: &Option<String>, names: &[&str]| {
+        own.clone().or_else(|| {
+            let named = names
+                .iter()
+                .filter_map(|name| env(name)?.into_string().ok());
+            named.into_iter().find(|value| !value.is_empty())
+        })
+    };
+    let secret = |own: &Option<String>, names: &[&str]| -> Result<Option<Secret>, Fault> {
+        match own {
+            Some(source) => Ok(Some(Secret::new(ce_cli::Secret::load(source)?.expose()))),
+            None => Ok(from(&None, names).map(Secret::new)),
+        }
+    };
+    let missing = |what: &str, key: &str, variable: &str| {
+        Fault::with_hint(
+            format!("there is no {what} for Swift"),
+            format!(
+                "set {key} in [swift] of /etc/ce/backup.toml, or {variable} in the environment"
+            ),
+        )
+    };
+    let url = from(&file.auth_url, &["OS_AUTH_URL", "ST_AUTH"])
+        .ok_or_else(|| missing("address to log in", "auth-url", "OS_AUTH_URL"))?;
+    let place = Place {
+        region: from(&file.region, &["OS_REGION_NAME"]),
+        interface: interface(
+            from(&file.interface, &["OS_INTERFACE", "OS_ENDPOINT_TYPE"]).as_deref(),
+        )?,
+    };
+    let user = from(&file.user, &["OS_USERNAME", "ST_USER"]);
+    let need_user = || {
+        user.clone()
+            .ok_or_else(|| missing("user", "user", "OS_USERNAME"))
+    };
+    let password = || -> Result<Secret, Fault> {
+        secret(&file.password_file, &["OS_PASSWORD", "ST_KEY"])?
+            .ok_or_else(|| missing("password", "password-file", "OS_PASSWORD"))
+    };
+    let version = url
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
+    if version == "v1" || version.starts_with("v1.") {
+        return Ok(Login::V1 {
+            user: need_user()?,
+            key: password()?,
+            url,
+        });
+    }
+    if version.starts_with("v2") || file.api_key_file.is_some() {
+        let api_key = secret(&file.api_key_file, &[])?;
+        return Ok(Login::V2 {
+            user: need_user()?,
+            is_api_key: api_key.is_some(),
+            secret: match api_key {
+                Some(key) => key,
+                None => password()?,
+            },
+            tenant: from(&file.project, &["OS_TENANT_NAME", "OS_PROJECT_NAME"]),
+            url,
+            place,
+        });
+    }
+    let application = from(
+        &file.application_credential_id,
+        &["OS_APPLICATION_CREDENTIAL_ID"],
+    );
+    let (user, scope) = match application {
+        Some(id) => {
+            let source = &file.application_credential_secret_file;
+            let secret =
+                secret(source, &["OS_APPLICATION_CREDENTIAL_SECRET"])?.ok_or_else(|| {
+                    let key = "application-credential-secret-file";
+                    missing(
+                        "secret of the application credential",
+                        key,
+                        "OS_APPLICATION_CREDENTIAL_SECRET",
+                    )
+                })?;
+            (User::Application { id, secret }, None)
+        }
+        None => {
+            let domain = |own: &Option<String>, names: &[&str]| {
+                from(own, names).unwrap_or_else(|| "Default".to_owned())
+            };
+            let user = match from(&file.user_id, &["OS_USER_ID"]) {
+                Some(id) => User::Id {
+                    id,
+                    password: password()?,
+                },
+                None => User::Name {
+                    name: need_user()?,
+                    domain: domain(&file.user_domain, &["OS_USER_DOMAIN_NAME"]),
+                    password: password()?,
+                },
+            };
+            let scope = match from(&file.project_id, &["OS_PROJECT_ID", "OS_TENANT_ID"]) {
+                Some(id) => Some(Scope::Id(id)),
+                None => from(&file.project, &["OS_PROJECT_NAME", "OS_TENANT_NAME"]).map(|name| {
+                    Scope::Name {
+                        name,
+                        domain: domain(&file.project_domain, &["OS_PROJECT_DOMAIN_NAME"]),
+                    }
+                }),
+            };
+            (user, scope)
+        }
+    };
+    Ok(Login::V3 {
+        url,
+        user,
+        scope,
+        place,
+    })
+}
+
+fn interface(word: Option<&str>) -> Result<Interface, Fault> {
+    match word.map(|word| word.trim_end_matches("URL")) {
+        None | Some("public") => Ok(Interface::Public),
+        Some("internal") => Ok(Interface::Internal),
+        Some("admin") => Ok(Interface::Admin),
+        Some(other) => Err(Fault::usage(format!(
+            "'{other}' is no interface of Swift: public, internal or admin"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logged(file: &str, env: &[(&str, &str)]) -> Result<String, String> {
+        let file: SwiftSettings = ce_cli::parse(Path::new("backup.toml"), file).expect("settings");
+        let env = |name: &str| {
+            env.iter()
+                .find(|(own, _)| *own == name)
+                .map(|(_, value)| value.into())
+        };
+        login(&file, &env)
+            .map(|login| format!("{login:?}"))
+            .map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn the_address_and_the_settings_say_how_to_log_in() {
+        let v1 = logged(
+            "auth-url = 'http://h/auth/v1.0'",
+            &[("ST_USER", "a:b"), ("ST_KEY", "k")],
+        );
+        assert!(
+            v1.expect("a login")
+                .starts_with("V1 { url: \"http://h/auth/v1.0\", user: \"a:b\"")
+        );
+        let v3 = logged(
+            "auth-url = 'https://h:5000'\nproject = 'p'",
+            &[
+                ("OS_USERNAME", "u"),
+                ("OS_PASSWORD", "k"),
+                ("OS_REGION_NAME", "r"),
+            ],
+        )
+        .expect("a login");
+        assert!(
+            v3.contains("Name { name: \"u\", domain: \"Default\""),
+            "{v3}"
+        );
+        assert!(v3.contains("region: Some(\"r\")"), "{v3}");
+        let application = logged(
+            "auth-url = 'https://h/v3'\napplication-credential-id = 'i'",
+            &[("OS_APPLICATION_CREDENTIAL_SECRET", "s")],
+        );
+        assert!(
+            application
+                .expect("a login")
+                .contains("Application { id: \"i\"")
+        );
+        assert_eq!(
+            logged("", &[]),
+            Err("there is no address to log in for Swift".into())
+        );
+        assert_eq!(
+            logged("auth-url = 'https://h/v2.0'\nuser = 'u'", &[]),
+            Err("there is no password for Swift".into())
+        );
+    }
+
+    #[test]
+    fn schemes_are_known_and_folders_with_colons_are_folders() {
+        for (name, remote) in [
+            ("swift:c", true),
+            ("s3:b/p", true),
+            ("./a:b", false),
+            ("/srv/x", false),
+        ] {
+            assert_eq!(is_remote(Path::new(name)), remote, "{name}");
+        }
+    }
+}
