@@ -332,7 +332,9 @@ fn packs(
         }
     };
     std::thread::scope(|scope| {
-        let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
+        let threads = std::thread::available_parallelism()
+            .map_or(1, |cores| cores.get().min(4))
+            .max(repository.store.connections());
         for _ in 0..threads {
             scope.spawn(work);
         }

@@ -1,6 +1,6 @@
 //! Chunks of one writer, fetched by the group, opened once, checked against their names.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::error::{Error, Result};
@@ -13,6 +13,9 @@ use crate::tree::{Item, Node, Reference, decode_leaf, decode_list, decode_refere
 
 /// Groups kept open: 2 MiB each.
 const OPEN_GROUPS: usize = 12;
+
+/// Groups fetched ahead, for each connection to the storage, that nobody has asked for yet.
+const AHEAD: usize = 3;
 
 /// A group's chunks in clear.
 pub(crate) struct OpenGroup {
@@ -64,6 +67,10 @@ pub struct Reader<'a> {
     packs: Mutex<HashMap<u32, Arc<OpenPack>>>,
     sessions: Mutex<HashMap<[u8; 16], Arc<Session>>>,
     groups: Mutex<Open>,
+    /// Fetched before anybody asked.
+    ahead: Mutex<HashSet<(u32, u16)>>,
+    /// How many of these there may be.
+    window: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -104,7 +111,30 @@ impl<'a> Reader<'a> {
             packs: Mutex::default(),
             sessions: Mutex::default(),
             groups: Mutex::default(),
+            ahead: Mutex::default(),
+            window: match repository.store.connections() {
+                1 => 0,
+                connections => AHEAD * connections,
+            },
         })
+    }
+
+    /// Fetches a chunk's group for somebody who will ask for it soon, unless enough is waiting.
+    pub(crate) fn fetch_ahead(&self, id: &Id) {
+        let Some(place) = self.index.find(&id.short()) else {
+            return;
+        };
+        let key = (place.pack, place.group);
+        if lock(&self.groups).0.contains_key(&key) {
+            return;
+        }
+        {
+            let mut ahead = lock(&self.ahead);
+            if ahead.len() >= self.window || !ahead.insert(key) {
+                return;
+            }
+        }
+        let _ = self.fetch(place);
     }
 
     /// Where chunks are.
@@ -132,6 +162,13 @@ impl<'a> Reader<'a> {
     }
 
     fn group(&self, place: Place) -> Result<Arc<OpenGroup>> {
+        if self.window > 0 {
+            lock(&self.ahead).remove(&(place.pack, place.group));
+        }
+        self.fetch(place)
+    }
+
+    fn fetch(&self, place: Place) -> Result<Arc<OpenGroup>> {
         let key = (place.pack, place.group);
         let slot = {
             let mut groups = lock(&self.groups);
@@ -143,7 +180,7 @@ impl<'a> Reader<'a> {
                 }
                 slot.clone()
             } else {
-                if order.len() >= OPEN_GROUPS {
+                if order.len() >= OPEN_GROUPS + self.window {
                     order.pop_front().map(|oldest| open.remove(&oldest));
                 }
                 order.push_back(key);

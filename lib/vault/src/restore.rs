@@ -99,15 +99,34 @@ pub fn restore(
         omit: &omit,
     };
     let late = std::thread::scope(|scope| {
-        let workers =
-            std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8));
-        let (tasks, queue) = sync_channel::<Task>(workers * 2);
+        let connections = repository.store.connections();
+        let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8));
+        let workers = cores.max(connections);
+        // Over a network the plan runs far ahead, so that what it needs is on its way before a worker asks.
+        let (ahead, to_fetch) = sync_channel::<Id>(connections);
+        let to_fetch = std::sync::Arc::new(Mutex::new(to_fetch));
+        for _ in 0..if connections > 1 { connections } else { 0 } {
+            let (to_fetch, reader) = (to_fetch.clone(), &reader);
+            scope.spawn(move || {
+                loop {
+                    let next = to_fetch
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .recv();
+                    match next {
+                        Ok(id) => reader.fetch_ahead(&id),
+                        Err(_) => return,
+                    }
+                }
+            });
+        }
+        let (tasks, queue) = sync_channel::<Task>(if connections > 1 { 64 } else { workers * 2 });
         let queue = std::sync::Arc::new(Mutex::new(queue));
         for _ in 0..workers {
             let (queue, run) = (queue.clone(), &run);
             scope.spawn(move || run.work(&queue));
         }
-        run.plan(&head.nodes, folders, &tasks)
+        run.plan(&head.nodes, folders, &tasks, &ahead)
     })?;
     run.finish(&head.nodes, late);
     if options.stop.load(Ordering::Relaxed) {
@@ -116,6 +135,20 @@ pub fn restore(
     Ok(omissions
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The chunk that a file begins with.
+fn first_chunk(kind: &Kind, references: &[Reference]) -> Option<Id> {
+    let Kind::File { extents, .. } = kind else {
+        return None;
+    };
+    let number = extents.iter().find_map(|extent| match extent {
+        Extent::Data { chunk, .. } | Extent::List { chunk, .. } => Some(*chunk),
+        Extent::Hole { .. } => None,
+    })?;
+    references
+        .get(number as usize)
+        .map(|reference| reference.id)
 }
 
 /// What must wait until all files are there.
@@ -142,6 +175,7 @@ impl Run<'_> {
         nodes: &[(Id, Id)],
         mut folders: Folders,
         tasks: &SyncSender<Task>,
+        ahead: &SyncSender<Id>,
     ) -> Result<Late> {
         let mut links = Vec::new();
         let mut metadata = Vec::new();
@@ -205,7 +239,10 @@ impl Run<'_> {
                             }
                             self.split(&place, item, &references, tasks);
                         }
-                        _ => {
+                        kind => {
+                            if let Some(first) = first_chunk(kind, &references) {
+                                let _ = ahead.try_send(first);
+                            }
                             batch.push((place, item, references.clone()));
                             if batch.len() >= BATCH {
                                 let _ = tasks.send(Task::Items(std::mem::take(&mut batch)));

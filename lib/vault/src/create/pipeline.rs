@@ -188,16 +188,20 @@ impl<'a> Shared<'a> {
         self.stored
             .fetch_add(pack.bytes.len() as u64, Ordering::Relaxed);
         if !self.dry_run {
-            let mut begun = lock(&self.begun);
-            if begun.is_none() {
-                *begun = Some(self.begin()?);
+            {
+                let mut begun = lock(&self.begun);
+                if begun.is_none() {
+                    *begun = Some(self.begin()?);
+                }
             }
             let name = pack::name(&pack.id);
             self.repository
                 .store
                 .put(&name, &pack.bytes)
                 .map_err(store_error("write", &name))?;
-            begun.iter_mut().for_each(|journal| journal.note(&pack));
+            lock(&self.begun)
+                .iter_mut()
+                .for_each(|journal| journal.note(&pack));
         }
         lock(&self.new).add(pack.id, &pack.groups);
         lock(&self.buffers).push(pack.bytes);
@@ -273,20 +277,28 @@ impl<'scope, 'env> Pipeline<'scope, 'env> {
         let (jobs, receiver) = sync_channel::<Job>(sealers);
         let (spent_out, spent) = sync_channel(sealers);
         let (packs, to_store) = sync_channel::<Builder>(0);
+        let to_store = std::sync::Arc::new(Mutex::new(to_store));
         let receiver = std::sync::Arc::new(Mutex::new(receiver));
         let mut threads = Vec::new();
         for _ in 0..sealers {
             let (receiver, spent, packs) = (receiver.clone(), spent_out.clone(), packs.clone());
             threads.push(scope.spawn(move || shared.seal(&receiver, &spent, &packs)));
         }
-        threads.push(scope.spawn(move || {
-            for pack in to_store {
-                if let Err(error) = shared.store(pack) {
-                    shared.fail(error);
-                    return;
+        drop(packs);
+        for _ in 0..shared.repository.store.connections() {
+            let to_store = to_store.clone();
+            threads.push(scope.spawn(move || {
+                loop {
+                    let next = lock(&to_store).recv();
+                    let Ok(pack) = next else { return };
+                    if let Err(error) = shared.store(pack) {
+                        shared.fail(error);
+                        return;
+                    }
                 }
-            }
-        }));
+            }));
+        }
+        drop(to_store);
         Pipeline {
             shared,
             id_key: shared.key.id_key(),
