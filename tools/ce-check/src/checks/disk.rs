@@ -85,7 +85,8 @@ impl Observe for Disk {
     fn observe(&self, context: &Context) -> Result<Vec<Finding>, Fault> {
         let mounts = mounts::read(&self.flags.root)?;
         let resolve = |path: &Path| match mounts::holding(&mounts, path) {
-            Some(mount) if mount.is_remote() || !self.flags.root.is_live() => path.to_owned(),
+            _ if !self.flags.root.is_live() => Path::new("/").join(path),
+            Some(mount) if mount.is_remote() => path.to_owned(),
             _ => std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
         };
         let chosen = select::choose(

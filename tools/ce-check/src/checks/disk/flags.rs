@@ -19,6 +19,7 @@ use crate::root::Root;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   ce-check disk
+  ce-check disk /srv
   ce-check disk -w 20% -c 10% -p / -C -w 5G -c 2G -p /boot
   ce-check disk --local -X tmpfs --format nagios")]
 pub(super) struct Flags {
@@ -41,6 +42,10 @@ pub(super) struct Flags {
     /// Judge this mount point, device, or the file system that holds this path
     #[arg(short, long, value_name = "PATH", visible_alias = "partition")]
     pub(super) path: Vec<PathBuf>,
+
+    /// Judge these too, as with -p
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
 
     /// Take -p only for mount points and devices themselves
     #[arg(short = 'E', long)]

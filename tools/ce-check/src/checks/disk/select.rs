@@ -1,5 +1,6 @@
 //! Which file systems are judged, and by what: the command line from left to right.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
@@ -85,9 +86,11 @@ impl Selection {
                 Step::Group(String::new())
             })
         })?;
-        each(matches, "path", &mut steps, |path: &PathBuf| {
-            Ok(Step::Target(Target::Path(path.clone())))
-        })?;
+        for name in ["path", "paths"] {
+            each(matches, name, &mut steps, |path: &PathBuf| {
+                Ok(Step::Target(Target::Path(path.clone())))
+            })?;
+        }
         each(matches, "all", &mut steps, |_: &bool| {
             Ok(Step::Target(Target::Matching(regex("", false)?)))
         })?;
@@ -198,7 +201,7 @@ const IMAGES: [&str; 5] = ["cramfs", "erofs", "iso9660", "squashfs", "udf"];
 
 /// The file systems that the rules pick; without picking rules all that hold data, each once.
 ///
-/// `resolve` follows symbolic links of a path that is no mount point. `Err` names the rule that picks nothing.
+/// `resolve` makes a path that is no mount point absolute and follows its symbolic links. `Err` names the rule that picks nothing.
 pub(super) fn choose<'a>(
     selection: &Selection,
     mounts: &'a [Mount],
@@ -234,10 +237,11 @@ pub(super) fn choose<'a>(
         };
         match &rule.target {
             Target::Path(path) => {
-                let named = mounts
-                    .iter()
-                    .rev()
-                    .find(|mount| mount.point == *path || *path == *mount.source);
+                // A word such as tmpfs is no device: it stands beside many mounts, and may be a folder here.
+                let is_device = path.as_os_str().as_bytes().contains(&b'/');
+                let named = mounts.iter().rev().find(|mount| {
+                    mount.point == *path || (is_device && *path == *mount.source)
+                });
                 let mount = named.or_else(|| {
                     if exact {
                         None
@@ -247,6 +251,7 @@ pub(super) fn choose<'a>(
                 });
                 let path = match mount {
                     Some(mount) if named.is_some() => mount.point.clone(),
+                    _ if path.is_relative() => resolve(path),
                     _ => path.clone(),
                 };
                 add(mount, path, &mut chosen);
@@ -411,6 +416,7 @@ mod tests {
             ("/srv", true, "/srv"),
             ("/dev/ext48:1", true, "/"),
             ("/srv/www", false, "/srv"),
+            ("ext48:1", false, "ext48:1"),
         ] {
             assert_eq!(names(&select(path), &machine(), exact).unwrap(), [found]);
         }
