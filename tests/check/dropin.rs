@@ -76,6 +76,18 @@ fn codes_first_words_and_labels_are_the_plugins() {
         ("check_disk", &["-w", "1%", "-c", "0%", "-p", "tmpfs"]),
         ("check_disk", &["-w", "1%", "-c", "0%", "/"]),
         ("check_disk", &["-w", "100%", "-c", "0%", "/"]),
+        (
+            "check_disk",
+            &["-w", "1%", "-c", "0%", "-p", "/", "-x", "/"],
+        ),
+        (
+            "check_disk",
+            &["-w", "1%", "-c", "0%", "-N", "proc", "-p", "/"],
+        ),
+        (
+            "check_disk",
+            &["-w", "1%", "-c", "0%", "-i", "/dev", "-p", "/"],
+        ),
         ("check_swap", &["-w", "10%", "-c", "5%", "-n", "ok"]),
         ("check_procs", &["-w", "1:", "-c", "1:"]),
         ("check_procs", &["-w", ":0", "-c", ":100000"]),

@@ -52,6 +52,8 @@ pub(super) static CHECK: Check = Check::new::<Disk>("disk", Group::Machine, "Fre
             "a -w that lies below its -c is refused: it could never warn",
             "a file system mounted twice is judged once, at its shortest path: two alarms for one disk help nobody",
             "squashfs, iso9660, erofs and other images that are always full are judged only when named",
+            "-i and -I without any path drop from all file systems instead of being refused",
+            "/dev and what is mounted below /proc and /sys are judged only with -A, by -r or when named: nobody stores anything there",
             "overlay mounts of containers are judged only when named: the disk below them is judged itself",
             "ignored mounts are never touched, and a mount whose server hangs is CRITICAL by name while the others are judged",
         ],
@@ -76,6 +78,7 @@ struct Facts {
 
 impl Observe for Disk {
     fn validate(&self) -> Result<(), Fault> {
+        self.selection.validate()?;
         let rules = self.selection.rules.iter().map(|rule| &rule.limits);
         rules
             .chain([&self.selection.rest])

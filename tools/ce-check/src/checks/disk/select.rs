@@ -7,6 +7,7 @@ use clap::ArgMatches;
 use regex::Regex;
 
 use super::limit::{Limit, Limits};
+use crate::fault::Fault;
 use crate::mounts::{self, Mount};
 
 /// What a path option picks.
@@ -156,6 +157,18 @@ impl Selection {
         }
         selection
     }
+
+    /// Refuses a -i that stands before every path: it would drop nothing.
+    pub(super) fn validate(&self) -> Result<(), Fault> {
+        let picks = |rule: &Rule| !matches!(rule.target, Target::NotMatching(_));
+        if self.rules.first().is_some_and(|rule| !picks(rule)) && self.rules.iter().any(picks) {
+            return Err(Fault::Usage {
+                message: "-i and -I drop from the paths before them, and there are none".to_owned(),
+                hint: Some("put them behind -p, -r or -A".to_owned()),
+            });
+        }
+        Ok(())
+    }
 }
 
 fn last_line(text: &str) -> &str {
@@ -254,6 +267,9 @@ pub(super) fn choose<'a>(
                     _ if path.is_relative() => resolve(path),
                     _ => path.clone(),
                 };
+                if mount.is_some_and(|mount| !keep(mount)) {
+                    continue;
+                }
                 add(mount, path, &mut chosen);
             }
             Target::Rest => {
@@ -262,16 +278,17 @@ pub(super) fn choose<'a>(
                 }
             }
             Target::Matching(regex) => {
-                let mut found = false;
-                for mount in mounts
+                let picked: Vec<&Mount> = mounts
                     .iter()
-                    .filter(|mount| keep(mount) && !mount.is_pseudo() && matches(regex, mount))
-                {
-                    add(Some(mount), mount.point.clone(), &mut chosen);
-                    found = true;
-                }
-                if !found {
+                    .filter(|mount| keep(mount) && has_space(mount) && matches(regex, mount))
+                    .filter(|mount| !is_hidden(mounts, mount))
+                    .collect();
+                if picked.is_empty() {
                     return Err(format!("no file system matches '{}'", regex.as_str()));
+                }
+                let is_twin = |mount: &Mount| picked.iter().any(|other| stands_for(other, mount));
+                for mount in picked.iter().copied().filter(|mount| !is_twin(mount)) {
+                    add(Some(mount), mount.point.clone(), &mut chosen);
                 }
             }
             Target::NotMatching(regex) => {
@@ -289,21 +306,10 @@ fn matches(regex: &Regex, mount: &Mount) -> bool {
 
 /// Mounts that hold data, each file system once, at its shortest path.
 fn by_default(mounts: &[Mount]) -> impl Iterator<Item = &Mount> {
-    let hidden = move |mount: &Mount| {
+    let twin = move |mount: &Mount| {
         mounts
             .iter()
-            .rev()
-            .find(|other| other.point == mount.point)
-            .is_some_and(|newest| newest != mount)
-    };
-    let twin = move |mount: &Mount| {
-        let length = |mount: &Mount| mount.point.as_os_str().len();
-        mounts.iter().any(|other| {
-            other.device == mount.device
-                && other.point != mount.point
-                && length(other) < length(mount)
-                && !hidden(other)
-        })
+            .any(|other| stands_for(other, mount) && !is_hidden(mounts, other))
     };
     mounts.iter().filter(move |mount| {
         let system = ["/proc", "/sys"]
@@ -311,8 +317,25 @@ fn by_default(mounts: &[Mount]) -> impl Iterator<Item = &Mount> {
             .any(|tree| mount.point.starts_with(tree));
         let image = IMAGES.contains(&mount.kind.as_str());
         let container = mount.kind == "overlay" && mount.point != Path::new("/");
-        !mount.is_pseudo() && !system && !image && !container && !hidden(mount) && !twin(mount)
+        !mount.is_pseudo() && !system && !image && !container && !is_hidden(mounts, mount) && !twin(mount)
     })
+}
+
+/// Whether another was mounted over it.
+fn is_hidden(mounts: &[Mount], mount: &Mount) -> bool {
+    let newest = mounts.iter().rev().find(|other| other.point == mount.point);
+    newest.is_some_and(|newest| newest != mount)
+}
+
+/// Whether `other` is the same file system at a shorter path.
+fn stands_for(other: &Mount, mount: &Mount) -> bool {
+    let place = |mount: &Mount| (mount.point.as_os_str().len(), mount.point.clone());
+    other.device == mount.device && place(other) < place(mount)
+}
+
+/// Holds data, or something of the kernel's for which there is only so much room.
+fn has_space(mount: &Mount) -> bool {
+    !mount.is_pseudo() || ["devtmpfs", "efivarfs", "hugetlbfs"].contains(&mount.kind.as_str())
 }
 
 #[cfg(test)]
@@ -405,6 +428,41 @@ mod tests {
             limits,
             [("/srv", Some(limit(10.0))), ("/", Some(limit(20.0)))]
         );
+    }
+
+    #[test]
+    fn of_all_each_file_system_is_judged_once_and_room_of_the_kernel_too() {
+        let mut mounts = machine();
+        mounts.push(mount("/dev", "devtmpfs", "0:5"));
+        mounts.push(mount("/opt", "xfs", "8:2"));
+        let matching = |pattern: &str| Step::Target(Target::Matching(Regex::new(pattern).unwrap()));
+        for (pattern, found) in [
+            ("", "/ /snap/core /sys/fs/cgroup /var/lib/docker/x/merged /dev /opt"),
+            ("files", "/srv/www/files"),
+        ] {
+            let selection = Selection::from_steps([matching(pattern)].into_iter());
+            assert_eq!(names(&selection, &mounts, false).unwrap().join(" "), found);
+        }
+        let selection = Selection::from_steps(std::iter::empty());
+        assert_eq!(names(&selection, &mounts, false).unwrap(), ["/", "/opt"]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_judged_when_it_is_named_either() {
+        let selection = Selection::from_steps([Step::Target(Target::Path("/srv".into()))].into_iter());
+        let mounts = machine();
+        let keep = |mount: &Mount| mount.kind != "xfs";
+        let chosen = choose(&selection, &mounts, false, Path::to_path_buf, keep).unwrap();
+        assert_eq!(chosen, []);
+    }
+
+    #[test]
+    fn dropping_before_anything_is_picked_is_refused() {
+        let path = || Step::Target(Target::Path("/srv".into()));
+        let drop = || Step::Target(Target::NotMatching(Regex::new("x").unwrap()));
+        assert!(Selection::from_steps([drop(), path()].into_iter()).validate().is_err());
+        assert!(Selection::from_steps([path(), drop()].into_iter()).validate().is_ok());
+        assert!(Selection::from_steps([drop()].into_iter()).validate().is_ok());
     }
 
     #[test]
