@@ -88,6 +88,15 @@ fn codes_first_words_and_labels_are_the_plugins() {
             "check_disk",
             &["-w", "1%", "-c", "0%", "-i", "/dev", "-p", "/"],
         ),
+        (
+            "check_disk",
+            &["--warn=1%", "--cr", "0%", "--path=/", "-l", "-l"],
+        ),
+        (
+            "check_load",
+            &["-w", "0", "-w", "900", "-c", "999"],
+        ),
+        ("check_procs", &["--traditional-filter", "-w", "0", "-w", "100000"]),
         ("check_swap", &["-w", "10%", "-c", "5%", "-n", "ok"]),
         ("check_procs", &["-w", "1:", "-c", "1:"]),
         ("check_procs", &["-w", ":0", "-c", ":100000"]),

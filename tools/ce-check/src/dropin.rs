@@ -53,6 +53,9 @@ pub(crate) fn main(
     let command = check
         .full_command(Command::new(plugin.name))
         .version(env!("CARGO_PKG_VERSION"))
+        // As getopt_long(3) reads: --warn is --warning, and of a flag given twice the last counts.
+        .infer_long_args(true)
+        .args_override_self(true)
         .override_usage(format!("{} [OPTIONS]", plugin.name));
     let parsed = command.try_get_matches_from(check.rewrite(called));
     let prepared = match parsed {

@@ -152,6 +152,10 @@ pub(super) struct Flags {
     #[arg(short, long, hide = true)]
     pub(super) errors_only: bool,
 
+    /// Count in whole units and set limits against the whole size, as check_disk does
+    #[arg(long, hide = true)]
+    pub(super) just_as_plugin: bool,
+
     #[command(flatten)]
     pub(super) root: Root,
 }
