@@ -250,7 +250,11 @@ impl Disk {
         };
         // Its perfdata has the limits as what may be used of all, blocks for root included, though it judges as we do.
         let (shown_used, shown_total) = (whole(used), whole(total));
-        let limited = if self.flags.just_as_plugin { shown_total } else { usable };
+        let limited = if self.flags.just_as_plugin {
+            shown_total
+        } else {
+            usable
+        };
         #[allow(clippy::cast_precision_loss)]
         let used_range = |limit: Option<Limit>| {
             limit.and_then(|limit| {

@@ -235,7 +235,12 @@ mod tests {
         let jobs = file::load(&path).unwrap();
         assert_eq!(jobs.len(), 2);
         for job in jobs {
-            assert!(job.observe.is_ok(), "{}: {:?}", job.check, job.observe.err());
+            assert!(
+                job.observe.is_ok(),
+                "{}: {:?}",
+                job.check,
+                job.observe.err()
+            );
             assert_eq!(job.ttl, Some(Duration::from_secs(600)));
         }
     }

@@ -252,9 +252,10 @@ pub(super) fn choose<'a>(
             Target::Path(path) => {
                 // A word such as tmpfs is no device: it stands beside many mounts, and may be a folder here.
                 let is_device = path.as_os_str().as_bytes().contains(&b'/');
-                let named = mounts.iter().rev().find(|mount| {
-                    mount.point == *path || (is_device && *path == *mount.source)
-                });
+                let named = mounts
+                    .iter()
+                    .rev()
+                    .find(|mount| mount.point == *path || (is_device && *path == *mount.source));
                 let mount = named.or_else(|| {
                     if exact {
                         None
@@ -317,7 +318,12 @@ fn by_default(mounts: &[Mount]) -> impl Iterator<Item = &Mount> {
             .any(|tree| mount.point.starts_with(tree));
         let image = IMAGES.contains(&mount.kind.as_str());
         let container = mount.kind == "overlay" && mount.point != Path::new("/");
-        !mount.is_pseudo() && !system && !image && !container && !is_hidden(mounts, mount) && !twin(mount)
+        !mount.is_pseudo()
+            && !system
+            && !image
+            && !container
+            && !is_hidden(mounts, mount)
+            && !twin(mount)
     })
 }
 
@@ -437,7 +443,10 @@ mod tests {
         mounts.push(mount("/opt", "xfs", "8:2"));
         let matching = |pattern: &str| Step::Target(Target::Matching(Regex::new(pattern).unwrap()));
         for (pattern, found) in [
-            ("", "/ /snap/core /sys/fs/cgroup /var/lib/docker/x/merged /dev /opt"),
+            (
+                "",
+                "/ /snap/core /sys/fs/cgroup /var/lib/docker/x/merged /dev /opt",
+            ),
             ("files", "/srv/www/files"),
         ] {
             let selection = Selection::from_steps([matching(pattern)].into_iter());
@@ -449,7 +458,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_not_judged_when_it_is_named_either() {
-        let selection = Selection::from_steps([Step::Target(Target::Path("/srv".into()))].into_iter());
+        let selection =
+            Selection::from_steps([Step::Target(Target::Path("/srv".into()))].into_iter());
         let mounts = machine();
         let keep = |mount: &Mount| mount.kind != "xfs";
         let chosen = choose(&selection, &mounts, false, Path::to_path_buf, keep).unwrap();
@@ -460,9 +470,21 @@ mod tests {
     fn dropping_before_anything_is_picked_is_refused() {
         let path = || Step::Target(Target::Path("/srv".into()));
         let drop = || Step::Target(Target::NotMatching(Regex::new("x").unwrap()));
-        assert!(Selection::from_steps([drop(), path()].into_iter()).validate().is_err());
-        assert!(Selection::from_steps([path(), drop()].into_iter()).validate().is_ok());
-        assert!(Selection::from_steps([drop()].into_iter()).validate().is_ok());
+        assert!(
+            Selection::from_steps([drop(), path()].into_iter())
+                .validate()
+                .is_err()
+        );
+        assert!(
+            Selection::from_steps([path(), drop()].into_iter())
+                .validate()
+                .is_ok()
+        );
+        assert!(
+            Selection::from_steps([drop()].into_iter())
+                .validate()
+                .is_ok()
+        );
     }
 
     #[test]

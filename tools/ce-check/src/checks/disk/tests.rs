@@ -113,17 +113,45 @@ fn as_the_plugin_limits_are_shares_of_the_whole_in_whole_units() {
     let used = |args: &[&str], warn: &str, crit: &str| {
         let all = [&["disk", "--just-as-plugin"], args].concat();
         let matches = Disk::augment_args(Command::new("disk")).get_matches_from(all);
-        let finding = Disk::from_arg_matches(&matches).unwrap().judge(&facts(warn, crit));
+        let finding = Disk::from_arg_matches(&matches)
+            .unwrap()
+            .judge(&facts(warn, crit));
         let metric = &finding.metrics[0];
         let range = |range: Option<Range>| range.unwrap().to_string();
         let number = |number: Option<Number>| number.unwrap().to_string();
-        [number(metric.value), range(metric.warn), range(metric.crit), number(metric.max)].join(";")
+        [
+            number(metric.value),
+            range(metric.warn),
+            range(metric.crit),
+            number(metric.max),
+        ]
+        .join(";")
     };
     for (args, warn, crit, said) in [
-        (&[][..], "10%", "5%", "64666730496;243497277849;257024904396;270552530944"),
-        (&["-u", "kB"], "10%", "5%", "64667164672;243497856614;257025515315;270553174016"),
-        (&["-u", "GB"], "10%", "5%", "64424509440;242558278041;256033737932;269509197824"),
-        (&[], "1000", "500", "64666730496;269503954944;270028242944;270552530944"),
+        (
+            &[][..],
+            "10%",
+            "5%",
+            "64666730496;243497277849;257024904396;270552530944",
+        ),
+        (
+            &["-u", "kB"],
+            "10%",
+            "5%",
+            "64667164672;243497856614;257025515315;270553174016",
+        ),
+        (
+            &["-u", "GB"],
+            "10%",
+            "5%",
+            "64424509440;242558278041;256033737932;269509197824",
+        ),
+        (
+            &[],
+            "1000",
+            "500",
+            "64666730496;269503954944;270028242944;270552530944",
+        ),
         (&["-u", "TB"], "10%", "5%", "0;0;0;0"),
     ] {
         assert_eq!(used(args, warn, crit), said, "{args:?} -w {warn} -c {crit}");
