@@ -204,6 +204,10 @@ fn wrong_usage_is_a_plugins_line_on_stdout_with_code_3() {
             "{ours:?}"
         );
     }
+    for flag in ["-h", "-V", "--help", "--version"] {
+        let (ours, theirs) = both("check_log", &[flag]);
+        assert_eq!((ours.code, theirs.code), (0, 0), "{flag}: {ours:?}");
+    }
     let (ours, _) = both("check_load", &["--bogus"]);
     assert!(ours.stdout.starts_with("LOAD UNKNOWN - "), "{ours:?}");
 }
