@@ -48,7 +48,7 @@ pub(super) static CHECK: Check = Check::new::<Disk>("disk", Group::Machine, "Fre
         },
         deviations: &[
             "inodes are always among the perfdata (as with -P)",
-            "without any threshold it judges by -w 10% -c 5% -W 10% -K 5%: the plugin refuses to run, or with -p is always OK",
+            "without any threshold it judges by -w 10% -c 5% -W 10% -K 5%: the plugin refuses to run, or with a path alone is always OK",
             "a size with a unit, 5G, is that size: the plugin drops the letter and takes 5 of the -u units",
             "ranges such as @10:20 are refused: how much is free has only one bad side",
             "limits beyond the size are 0 in the perfdata, and the size of a -g group is rounded down once: \
