@@ -53,10 +53,13 @@ pub(crate) fn main(
     let command = check
         .full_command(Command::new(plugin.name))
         .version(env!("CARGO_PKG_VERSION"))
+        // As getopt_long(3) reads: --warn is --warning, and of a flag given twice the last counts.
+        .infer_long_args(true)
+        .args_override_self(true)
         .override_usage(format!("{} [OPTIONS]", plugin.name));
     let parsed = command.try_get_matches_from(check.rewrite(called));
     let prepared = match parsed {
-        // The guidelines of the plugins want 3 for help and version too.
+        // The guidelines of the plugins want 3 for help and version too; check_log never followed them.
         Err(error)
             if matches!(
                 error.kind(),
@@ -64,7 +67,10 @@ pub(crate) fn main(
             ) =>
         {
             let _ = write!(io::stdout(), "{}", error.render());
-            return ce_cli::exit_code(State::Unknown);
+            return ce_cli::exit_code(match plugin.name {
+                "check_log" => State::Ok,
+                _ => State::Unknown,
+            });
         }
         Err(error) => {
             let (sentence, hint) = ce_cli::usage_sentence(&error);
