@@ -235,7 +235,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
         std::fs::write(&path, example).unwrap();
-        let jobs = file::load(&path).unwrap();
+        let jobs = file::load(&path, Duration::from_secs(1)).unwrap();
         assert_eq!(jobs.len(), 2);
         for job in jobs {
             assert!(
