@@ -125,6 +125,7 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l config -d
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -s n -l dry-run -d 'Change nothing, say what would be forgotten'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l prune -d 'Delete what none needs any more, too'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l despite-gaps -d 'Go on although snapshots are gone that nobody forgot: what only they need is then deleted'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -227,6 +228,7 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l format -d 
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -s n -l dry-run -d 'Change nothing, say what would be deleted'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l despite-gaps -d 'Go on although snapshots are gone that nobody forgot: what only they need is then deleted'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -26,37 +26,37 @@ end
 
 complete -c ce-check -n "__fish_ce_check_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_needs_command" -s V -l version -d 'Print version'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "clock" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "conntrack" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "cpu" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "disk" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "dns" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "exec" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "fds" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "files" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "http" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "imap" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "job" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "load" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "log" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "mailq" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "memory" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "mounts" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "net" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "ping" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "pop3" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "pressure" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "procs" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "raid" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "reboot" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "smtp" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "ssh" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "swap" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "tcp" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "tls" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "udp" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "units" -d 'The flags that all six programs share'
-complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "uptime" -d 'The flags that all six programs share'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "clock" -d 'The clock: offset from a time server, or the kernel\'s own view'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "conntrack" -d 'The firewall\'s table of connections'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "cpu" -d 'What the CPUs spend their time on'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "disk" -d 'Free space and inodes of file systems'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "dns" -d 'Name servers: that they answer, and what'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "exec" -d 'Any Nagios plugin, its output as a record'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "fds" -d 'Open files, of the machine and of each process'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "files" -d 'Age, size and number of files'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "http" -d 'A web server\'s answer, content, speed and certificate'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "imap" -d 'IMAP servers: greeting, capabilities, TLS, login'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "job" -d 'Cron jobs: run one and note it, or tell whether it ran'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "load" -d 'Load averages of 1, 5 and 15 minutes'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "log" -d 'Patterns in logs since the last run'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "mailq" -d 'Messages that wait in the mail queue'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "memory" -d 'Memory that programs can still have'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "mounts" -d 'Mounts that are missing, read-only or silent'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "net" -d 'Network interfaces: link, speed, errors, bonds'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "ping" -d 'Round trip and loss of ICMP echo requests'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "pop3" -d 'POP3 servers: greeting, capabilities, TLS, login'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "pressure" -d 'Time that tasks waited for CPU, memory or disks'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "procs" -d 'Processes: how many match, or what each of them takes'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "raid" -d 'Linux software RAID: degraded arrays, failed disks, rebuilds'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "reboot" -d 'Updates that wait for a reboot or a restart of programs'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "smtp" -d 'SMTP and LMTP servers: greeting, capabilities, TLS, login, dialog'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "ssh" -d 'SSH servers: that they answer, as what, with which host key'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "swap" -d 'Swap space and its use'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "tcp" -d 'A TCP or Unix socket: that it accepts, and what it says'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "tls" -d 'The certificate of anything that speaks TLS, or of a file'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "udp" -d 'A UDP service: that it answers, and what'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "units" -d 'systemd\'s units: failed, inactive, restarting'
+complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "uptime" -d 'Time since boot'
 complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "list" -d 'Name all checks'
 complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "render" -d 'Turn records on stdin into any format'
 complete -c ce-check -n "__fish_ce_check_needs_command" -f -a "run" -d 'Run the checks that a file names, all in one process'
@@ -81,7 +81,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -s 4 -l use-ipv
 complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -s 6 -l use-ipv6 -d 'Use IPv6'
 complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand clock" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand conntrack" -s w -l warning -d 'WARNING when the percentage of the table in use is outside this range' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand conntrack" -s c -l critical -d 'CRITICAL when the percentage of the table in use is outside this range' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand conntrack" -l drops-warning -d 'WARNING when the drops since the last run are outside this range' -r
@@ -95,7 +95,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand conntrack" -l config -
 complete -c ce-check -n "__fish_ce_check_using_subcommand conntrack" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand conntrack" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand conntrack" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand conntrack" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand conntrack" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand cpu" -s w -l warning -d 'WARNING when the percentage of busy time is outside this range' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand cpu" -s c -l critical -d 'CRITICAL when the percentage of busy time is outside this range' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand cpu" -l iowait-warning -d 'WARNING when the percentage of time waiting for disks is outside this range' -r
@@ -110,7 +110,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand cpu" -s t -l timeout -
 complete -c ce-check -n "__fish_ce_check_using_subcommand cpu" -l since-last -d 'Look once, at the time since the last run; the first run looks twice'
 complete -c ce-check -n "__fish_ce_check_using_subcommand cpu" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand cpu" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand cpu" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand cpu" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s w -l warning -d 'WARNING when no more than this is free: 10%, 500 (of -u units) or 5G' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s c -l critical -d 'CRITICAL when no more than this is free' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s W -l iwarning -d 'WARNING when no more of the inodes are free' -r
@@ -140,9 +140,10 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s M -l mountpoi
 complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s f -l freespace-ignore-reserved -d 'Take blocks reserved for root out of the total'
 complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s P -l iperfdata -d 'Taken for compatibility: inodes are always among the metrics'
 complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s e -l errors-only -d 'Taken for compatibility: the worst always comes first'
+complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -l just-as-plugin -d 'Count in whole units and set limits against the whole size, as check_disk does'
 complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand disk" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand dns" -s H -l hostname -d 'Name or address to look up; the server when -l is given' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand dns" -s l -l query-address -l query_address -d 'Look this up, at the server -H' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand dns" -s s -l server -d 'Ask this server [default: those of /etc/resolv.conf]' -r
@@ -171,7 +172,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand dns" -s 4 -l ipv4 -l u
 complete -c ce-check -n "__fish_ce_check_using_subcommand dns" -s 6 -l ipv6 -l use-ipv6 -d 'Use IPv6 only'
 complete -c ce-check -n "__fish_ce_check_using_subcommand dns" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand dns" -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand dns" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand dns" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand exec" -l name -d 'File the record under this name instead of the plugin\'s' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand exec" -s H -l host -d 'File the record under this host' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand exec" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
@@ -179,7 +180,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand exec" -l config -d 'Re
 complete -c ce-check -n "__fish_ce_check_using_subcommand exec" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand exec" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand exec" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand exec" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand fds" -s w -l warning -d 'WARNING when the percentage of the machine\'s limit is outside this range' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand fds" -s c -l critical -d 'CRITICAL when the percentage of the machine\'s limit is outside this range' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand fds" -l per-process -l per-process-warning -d 'WARNING when the percentage of a process\' soft limit is outside this range' -r
@@ -191,7 +192,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand fds" -s t -l timeout -
 complete -c ce-check -n "__fish_ce_check_using_subcommand fds" -l inodes -d 'Count the kernel\'s inodes too'
 complete -c ce-check -n "__fish_ce_check_using_subcommand fds" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand fds" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand fds" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand fds" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand files" -s f -l file -d 'The same' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand files" -s w -l warning-age -l warning -d 'WARNING when the judged file is older than this, or its age outside this range' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand files" -s c -l critical-age -l critical -d 'CRITICAL when the judged file is older than this, or its age outside this range' -r
@@ -219,7 +220,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s H -l hostname
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s I -l IP-address -l resolve-to -d 'Connect to this address or name instead' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s p -l port -d 'Connect to this port [default: 80, with TLS 443]' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s u -l url -d 'Ask for this path, or for a whole URL' -r
-complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s S -l ssl -d 'Speak TLS, of this version only (1.2, 1.3) or from it on (1.2+)' -r
+complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s S -l ssl -d 'Speak TLS; with -S1.2 or --ssl=1.3 of this version only, with -S1.2+ from it on' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s C -l certificate -d 'WARNING and CRITICAL when a certificate has no more whole days than this left' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -l roots -l ca-cert -d 'Trust the certificates of this PEM file instead of the system\'s' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s J -l client-cert -d 'Show the server this certificate (PEM)' -r -F
@@ -251,9 +252,10 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand http" -l auth-file -d 
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -l bearer-file -d 'Send the bearer token from this file, \'-\' for standard input, or credential:NAME' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s a -l authorization -d 'Send user:password from @FILE or env:NAME; a password written here is visible to everybody on this machine' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -l max-body -d 'Read no more than this of the body' -r
-complete -c ce-check -n "__fish_ce_check_using_subcommand http" -l max-search -d 'Search no more than this of the body' -r
+complete -c ce-check -n "__fish_ce_check_using_subcommand http" -l max-search -d 'Search no more than this of the body, which is kept in memory; 256M at most' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s w -l warning -d 'WARNING when it all takes longer, in seconds, with a unit (500ms), or outside a range of seconds' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s c -l critical -d 'CRITICAL when it all takes longer' -r
+complete -c ce-check -n "__fish_ce_check_using_subcommand http" -l http-version -d 'Taken for compatibility: only HTTP/1.1 is spoken' -r -f -a "1.1\t''"
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -272,7 +274,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s E -l extended
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s L -l link -d 'Taken for compatibility: no HTML is written'
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand http" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand imap" -s H -l hostname -l host -d 'Name or address of the server' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand imap" -s p -l port -d 'Port, when it is not the usual one' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand imap" -s e -l expect -d 'Expect the greeting to match this regular expression' -r
@@ -294,7 +296,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand imap" -l insecure -d '
 complete -c ce-check -n "__fish_ce_check_using_subcommand imap" -l plaintext-login -d 'Send the password even where everybody on the way can read it'
 complete -c ce-check -n "__fish_ce_check_using_subcommand imap" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand imap" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand imap" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand imap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -l run -d 'Run the command behind -- as this job' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s w -l warning -d 'WARNING when no run ended well for so long' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s c -l critical -d 'CRITICAL when no run ended well for so long' -r
@@ -308,7 +310,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s t -l timeout -
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -l exclusive -d 'With --run: do nothing while an earlier run goes on, and exit 2'
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand job" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s w -l warning -d 'WARNING outside these ranges: one for 1, 5 and 15 minutes each, or one for all' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s c -l critical -d 'CRITICAL outside these ranges' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s n -l procs-to-show -d 'Name so many of the processes that used the CPUs most since they began' -r
@@ -317,9 +319,10 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand load" -l format -d 'Wr
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s r -l percpu -d 'Judge the load for each online CPU'
+complete -c ce-check -n "__fish_ce_check_using_subcommand load" -l just-as-plugin -d 'Refuse to run without limits, as check_load does'
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand load" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -s F -l filename -l logfile -d 'The same' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -s q -l pattern -l query -d 'Count lines that match this regular expression' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -l exclude -d 'But not those that match this one' -r
@@ -341,7 +344,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand log" -s e -l extended-
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -s p -l perl-regex -d 'Taken for compatibility: all patterns are regular expressions'
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand log" -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand log" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand mailq" -s w -l warning -d 'WARNING when so many messages wait' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand mailq" -s c -l critical -d 'CRITICAL when so many messages wait' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand mailq" -s W -l warning-domain -d 'WARNING when so many wait for one domain' -r
@@ -363,7 +366,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand mailq" -s t -l timeout
 complete -c ce-check -n "__fish_ce_check_using_subcommand mailq" -s s -l sudo -d 'Taken for compatibility: the spool is read, nothing is called'
 complete -c ce-check -n "__fish_ce_check_using_subcommand mailq" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand mailq" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand mailq" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand mailq" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand memory" -s w -l warning -d 'WARNING when the percentage in use is outside this range: 90 is 0 to 90' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand memory" -s c -l critical -d 'CRITICAL when the percentage in use is outside this range' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand memory" -l available-warning -d 'WARNING when less than this is available: 500M, 2G' -r
@@ -378,7 +381,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand memory" -s t -l timeou
 complete -c ce-check -n "__fish_ce_check_using_subcommand memory" -l oom-kills -d 'WARNING when the kernel killed a process for want of memory since the last run'
 complete -c ce-check -n "__fish_ce_check_using_subcommand memory" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand memory" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand memory" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand memory" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand mounts" -s p -l path -d 'This must be a mount point, whatever fstab says' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand mounts" -s x -l exclude -d 'Leave out mount points that match this pattern' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand mounts" -l read-only-ok -d 'Take no offence at a read-only mount that matches this pattern' -r
@@ -391,7 +394,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand mounts" -s t -l timeou
 complete -c ce-check -n "__fish_ce_check_using_subcommand mounts" -l only -d 'Judge only what -p names'
 complete -c ce-check -n "__fish_ce_check_using_subcommand mounts" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand mounts" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand mounts" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand mounts" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand net" -s i -l include -d 'Judge interfaces that match this pattern, virtual ones too' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand net" -s x -l exclude -d 'Leave out interfaces that match this pattern' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand net" -s w -l warning -d 'WARNING when the errors, in percent of packets, lie outside this range' -r
@@ -409,7 +412,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand net" -l config -d 'Rea
 complete -c ce-check -n "__fish_ce_check_using_subcommand net" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand net" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand net" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand net" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand net" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s H -l hostname -l host -d 'Host to ping; several times for several' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s w -l warning -d 'WARNING when the mean round trip (ms, or with us, ms, s) or the loss reaches this' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s c -l critical -d 'CRITICAL when the mean round trip or the loss reaches this' -r
@@ -424,11 +427,12 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -l format -d 'Wr
 complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s L -l link -d 'Taken from check_ping: no HTML is written'
+complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -l just-as-plugin -d 'As the plugins: who has no address is UNKNOWN'
 complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s 4 -l ipv4 -l use-ipv4 -d 'Use IPv4 only'
 complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s 6 -l ipv6 -l use-ipv6 -d 'Use IPv6 only'
 complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand ping" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand pop3" -s H -l hostname -l host -d 'Name or address of the server' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand pop3" -s p -l port -d 'Port, when it is not the usual one' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand pop3" -s e -l expect -d 'Expect the greeting to match this regular expression' -r
@@ -450,7 +454,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand pop3" -l insecure -d '
 complete -c ce-check -n "__fish_ce_check_using_subcommand pop3" -l plaintext-login -d 'Send the password even where everybody on the way can read it'
 complete -c ce-check -n "__fish_ce_check_using_subcommand pop3" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand pop3" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand pop3" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand pop3" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand pressure" -s w -l warning -d 'WARNING when the percentage of time is outside this range, for those without a range of their own' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand pressure" -s c -l critical -d 'CRITICAL when the percentage of time is outside this range, for those without a range of their own' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand pressure" -l cpu-warning -d 'WARNING outside this range of waiting for CPU' -r
@@ -470,7 +474,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand pressure" -s t -l time
 complete -c ce-check -n "__fish_ce_check_using_subcommand pressure" -l full -d 'Judge the time in which all tasks waited, so that no work was done at all'
 complete -c ce-check -n "__fish_ce_check_using_subcommand pressure" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand pressure" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand pressure" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand pressure" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand procs" -s w -l warning -d 'WARNING outside this range: 10 is 0 to 10, 10: at least 10, ~:10 at most 10, @10:20 inside' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand procs" -s c -l critical -d 'CRITICAL outside this range' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand procs" -s m -l metric -d 'Judge this of each process instead of their number; VSZ and RSS in kB, CPU in %, ELAPSED in seconds' -r -f -a "PROCS\t''
@@ -496,7 +500,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand procs" -s k -l no-kthr
 complete -c ce-check -n "__fish_ce_check_using_subcommand procs" -s T -l traditional -d 'Leave out this process only, not others of the same program'
 complete -c ce-check -n "__fish_ce_check_using_subcommand procs" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand procs" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand procs" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand procs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand raid" -s a -l array -d 'Judge only this array, which must be there' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand raid" -l spares -d 'WARNING when an array has fewer spares' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand raid" -l rebuilding -d 'What it means that a degraded array is being rebuilt' -r
@@ -508,7 +512,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand raid" -l config -d 'Re
 complete -c ce-check -n "__fish_ce_check_using_subcommand raid" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand raid" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand raid" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand raid" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand raid" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand reboot" -l critical-after -d 'CRITICAL when a reboot has been asked for so long' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand reboot" -l root -d 'Read the machine\'s files below this folder instead of /: a container\'s host, an image, a recorded tree' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand reboot" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
@@ -517,7 +521,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand reboot" -s t -l timeou
 complete -c ce-check -n "__fish_ce_check_using_subcommand reboot" -l libraries -d 'Look also for processes that still use deleted libraries or programs; as root, to see all of them'
 complete -c ce-check -n "__fish_ce_check_using_subcommand reboot" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand reboot" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand reboot" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand reboot" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand smtp" -s H -l hostname -l host -d 'Name or address of the server' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand smtp" -s p -l port -d 'Port, when it is not the usual one' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand smtp" -s e -l expect -d 'Expect the greeting to match this regular expression' -r
@@ -580,7 +584,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand swap" -s t -l timeout 
 complete -c ce-check -n "__fish_ce_check_using_subcommand swap" -s a -l allswaps -d 'Judge each swap area by itself too'
 complete -c ce-check -n "__fish_ce_check_using_subcommand swap" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand swap" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand swap" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand swap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand tcp" -s H -l hostname -l host -d 'Name or address of the server, or the path of a Unix socket' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand tcp" -s p -l port -d 'Port' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand tcp" -l usual-port -d 'Port when -p does not say' -r
@@ -637,7 +641,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand tls" -l file -d 'Look 
 complete -c ce-check -n "__fish_ce_check_using_subcommand tls" -s w -l warning -d 'WARNING when the days left are outside this range [default: 28:]' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand tls" -s c -l critical -d 'CRITICAL when the days left are outside this range [default: 7:]' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand tls" -l lifetime -d 'WARNING and CRITICAL when the percentage of the lifetime left is outside these ranges' -r
-complete -c ce-check -n "__fish_ce_check_using_subcommand tls" -l verify -d 'What must be right: all of chain, dates and name; all but the name; nothing' -r -f -a "full\t''
+complete -c ce-check -n "__fish_ce_check_using_subcommand tls" -l verify -d 'What must be right: full (chain, dates and name), chain (all but the name) or off (nothing)' -r -f -a "full\t''
 chain\t''
 off\t''"
 complete -c ce-check -n "__fish_ce_check_using_subcommand tls" -l roots -l ca-cert -d 'Trust the certificates of this PEM file instead of the system\'s' -r -F
@@ -674,7 +678,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand udp" -s A -l all -d 'E
 complete -c ce-check -n "__fish_ce_check_using_subcommand udp" -s j -l jail -d 'Show nothing of what is answered'
 complete -c ce-check -n "__fish_ce_check_using_subcommand udp" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand udp" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand udp" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand udp" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand units" -s u -l unit -d 'Judge this unit, or the units that match this pattern' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand units" -l state -d 'States that are fine for a named unit: active, inactive, reloading and so on' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand units" -s x -l exclude -d 'Leave out failed units that match this pattern' -r
@@ -689,7 +693,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand units" -l config -d 'R
 complete -c ce-check -n "__fish_ce_check_using_subcommand units" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand units" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand units" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand units" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand units" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand uptime" -s w -l warning -d 'WARNING outside this range of times: 10m: is at least ten minutes, :180d at most 180 days' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand uptime" -s c -l critical -d 'CRITICAL outside this range of times' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand uptime" -l root -d 'Read the machine\'s files below this folder instead of /: a container\'s host, an image, a recorded tree' -r -F
@@ -698,13 +702,13 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand uptime" -l config -d '
 complete -c ce-check -n "__fish_ce_check_using_subcommand uptime" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand uptime" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand uptime" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand uptime" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand uptime" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand list" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand list" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand list" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand list" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand list" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand list" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand render" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand render" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand render" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -712,7 +716,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand render" -l only-proble
 complete -c ce-check -n "__fish_ce_check_using_subcommand render" -l worst -d 'One combined plugin line: the worst in words, the others counted, all perfdata'
 complete -c ce-check -n "__fish_ce_check_using_subcommand render" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand render" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand render" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand render" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand run" -l only -d 'Only checks of this name' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand run" -s j -l concurrency -d 'Have so many checks under way at once' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand run" -l jitter -d 'Spread the starts over this time, each check at its own place in it' -r
@@ -721,7 +725,7 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand run" -l config -d 'Rea
 complete -c ce-check -n "__fish_ce_check_using_subcommand run" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-check -n "__fish_ce_check_using_subcommand run" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand run" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand run" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -l nagios -d 'Nagios\' external command file (a FIFO)' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -l nagios-spool -d 'Nagios\' folder of check results' -r -F
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -l nrdp -d 'The address of NRDP' -r
@@ -739,4 +743,4 @@ complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -l only-proble
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -l dry-run -d 'Say what would be sent, and send nothing'
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
-complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -s h -l help -d 'Print help'
+complete -c ce-check -n "__fish_ce_check_using_subcommand submit" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -31,6 +31,20 @@ fn labels(said: &Said) -> Vec<String> {
         .collect()
 }
 
+/// Of each item of the perfdata its label and the upper ends of its two limits.
+fn limits(said: &Said) -> Vec<(String, [Option<f64>; 2])> {
+    let line = said.stdout.lines().next().unwrap_or_default();
+    let items = line.split_once('|').map_or("", |(_, items)| items);
+    ce_record::perfdata::parse(items)
+        .0
+        .iter()
+        .map(|metric| {
+            let ends = [metric.warn, metric.crit].map(|range| range.map(|range| range.end()));
+            (metric.name.to_string(), ends)
+        })
+        .collect()
+}
+
 fn first_words(said: &Said) -> String {
     said.stdout
         .split_whitespace()
@@ -72,6 +86,31 @@ fn codes_first_words_and_labels_are_the_plugins() {
                 "-w", "1%", "-c", "0%", "-C", "-w", "100%", "-c", "0%", "-p", "/",
             ],
         ),
+        ("check_disk", &["-w", "1%", "-c", "0%", "-p", "src"]),
+        ("check_disk", &["-w", "1%", "-c", "0%", "-p", "tmpfs"]),
+        ("check_disk", &["-w", "1%", "-c", "0%", "/"]),
+        ("check_disk", &["-w", "100%", "-c", "0%", "/"]),
+        (
+            "check_disk",
+            &["-w", "1%", "-c", "0%", "-p", "/", "-x", "/"],
+        ),
+        (
+            "check_disk",
+            &["-w", "1%", "-c", "0%", "-N", "proc", "-p", "/"],
+        ),
+        (
+            "check_disk",
+            &["-w", "1%", "-c", "0%", "-i", "/dev", "-p", "/"],
+        ),
+        (
+            "check_disk",
+            &["--warn=1%", "--cr", "0%", "--path=/", "-l", "-l"],
+        ),
+        ("check_load", &["-w", "0", "-w", "900", "-c", "999"]),
+        (
+            "check_procs",
+            &["--traditional-filter", "-w", "0", "-w", "100000"],
+        ),
         ("check_swap", &["-w", "10%", "-c", "5%", "-n", "ok"]),
         ("check_procs", &["-w", "1:", "-c", "1:"]),
         ("check_procs", &["-w", ":0", "-c", ":100000"]),
@@ -108,9 +147,49 @@ fn codes_first_words_and_labels_are_the_plugins() {
 }
 
 #[test]
+fn the_limits_in_the_perfdata_are_the_plugins() {
+    for (name, args) in [
+        ("check_disk", &["-w", "10%", "-c", "5%", "-p", "/"][..]),
+        ("check_disk", &["-w", "1000", "-c", "500", "-f", "/"]),
+        ("check_file_age", &["-f", "/etc/hostname"]),
+        (
+            "check_file_age",
+            &[
+                "-w",
+                "5",
+                "-c",
+                "9",
+                "-W",
+                "1",
+                "-C",
+                "1",
+                "-f",
+                "/etc/hostname",
+            ],
+        ),
+        ("check_load", &["-w", "15,10,5", "-c", "30,25,20"]),
+        ("check_procs", &["-w", "500", "-c", "1:900"]),
+    ] {
+        let (ours, theirs) = both(name, args);
+        let ours = limits(&ours);
+        for (label, wanted) in limits(&theirs) {
+            // The plugins write 0 for a limit that nobody gave.
+            let given = wanted != [Some(0.0); 2];
+            let own = ours.iter().find(|own| own.0 == label).map(|own| own.1);
+            assert!(
+                !given || own == Some(wanted),
+                "{name} {args:?} {label}: {own:?}, not {wanted:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn wrong_usage_is_a_plugins_line_on_stdout_with_code_3() {
     for (name, args) in [
         ("check_load", &["--bogus"][..]),
+        ("check_load", &[]),
+        ("check_load", &["-w", "15,10,5"]),
         ("check_disk", &["-h"]),
         ("check_disk", &["-V"]),
     ] {
@@ -124,6 +203,10 @@ fn wrong_usage_is_a_plugins_line_on_stdout_with_code_3() {
             !ours.stdout.is_empty() && ours.stderr.is_empty(),
             "{ours:?}"
         );
+    }
+    for flag in ["-h", "-V", "--help", "--version"] {
+        let (ours, theirs) = both("check_log", &[flag]);
+        assert_eq!((ours.code, theirs.code), (0, 0), "{flag}: {ours:?}");
     }
     let (ours, _) = both("check_load", &["--bogus"]);
     assert!(ours.stdout.starts_with("LOAD UNKNOWN - "), "{ours:?}");

@@ -70,6 +70,14 @@ const PROGRAMS: &[Program] = &[
         see_also: "ce-backup-create(1), ce-backup-restore(1), ce-backup-check(1), ce-backup-key-new(1)",
         files: &[
             (
+                "/etc/ce/backup.toml",
+                "What need not be told each time: repo, identity and passphrase-file as the flags of these names, and a table [create] \
+                 with exclude, exclude-from, exclude-caches, one-file-system and tags. What stands on the command line wins; the lists \
+                 of both are taken together. For users other than root it is $XDG_CONFIG_HOME/ce/backup.toml; CE_CONFIG_DIR names \
+                 another folder, --config another file.\n\n  \
+                 repo = \"/backup\"\n\n  [create]\n  exclude = [\"/var/cache\", \"*.tmp\"]\n  tags = { client = \"acme\" }",
+            ),
+            (
                 "/var/lib/ce/backup/ID.key",
                 "This machine's key for the repository of that id, mode 0600; save it off-line with the organisation's",
             ),
@@ -104,6 +112,18 @@ const PROGRAMS: &[Program] = &[
         ],
         see_also: "ce-check-run(1), ce-check-render(1), ce-check-submit(1)",
         files: &[
+            (
+                "/etc/ce/check.toml",
+                "Other defaults for the flags of checks: a table for each check, whose keys are its long flags; a list repeats the \
+                 flag, true gives it alone. What stands on the command line wins. It holds for ce-check CHECK, not for the file of \
+                 ce-check run, and not when called by a plugin's name. For users other than root it is \
+                 $XDG_CONFIG_HOME/ce/check.toml; CE_CONFIG_DIR names another folder, --config another file.\n\n  \
+                 [disk]\n  warning = \"15%\"\n  local = true\n  exclude-type = [\"tmpfs\", \"vfat\"]",
+            ),
+            (
+                "/etc/ce/checks.toml",
+                "The usual place of the file for ce-check run, whose page says what stands in it",
+            ),
             STATE,
             (
                 "/usr/share/ce/schema",
@@ -145,6 +165,16 @@ impl Page {
 
     fn bullet(&mut self, text: &str) {
         let _ = writeln!(self.0, ".IP \\(bu 2\n{}", escape(text));
+    }
+
+    /// A paragraph, or lines as they are where they are indented.
+    fn prose(&mut self, text: &str) {
+        if text.starts_with("  ") {
+            self.0.push_str(".PP\n");
+            self.verbatim(text);
+        } else {
+            self.paragraph(text);
+        }
     }
 
     /// Lines as they are.
@@ -252,7 +282,7 @@ fn page(program: &Program, command: &Command, prefix: &str) -> (String, String) 
         .map(ToString::to_string)
         .unwrap_or_default();
     for paragraph in long.split("\n\n") {
-        page.paragraph(paragraph);
+        page.prose(paragraph);
     }
     options(&mut page, command);
     let name_of_check = command.get_name();
@@ -377,7 +407,13 @@ fn endings(page: &mut Page, program: &Program, see_also: &str) {
     }
     page.heading("FILES");
     for (path, meaning) in program.files {
-        page.item(path, meaning);
+        let (first, rest) = meaning.split_once("\n\n").unwrap_or((meaning, ""));
+        page.item(path, first);
+        if !rest.is_empty() {
+            page.0.push_str(".RS\n");
+            rest.split("\n\n").for_each(|text| page.prose(text));
+            page.0.push_str(".RE\n");
+        }
     }
     page.heading("SEE ALSO");
     page.paragraph(see_also);

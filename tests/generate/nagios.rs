@@ -15,7 +15,8 @@ const HEAD: &str = "\
 #       check_command        ce_disk!-w 15% -c 5%
 #   }
 #
-# Commands for the network put -H $HOSTADDRESS$ in front of the arguments.
+# Commands for the network put -H $HOSTADDRESS$ in front of the arguments; ce_http puts -I, so that -H or -u in them can
+# name a virtual host.
 
 define command {
     command_name  ce_exec
@@ -46,10 +47,10 @@ define service {
 pub(crate) fn commands() -> (PathBuf, Vec<u8>) {
     let mut text = HEAD.to_owned();
     for check in CHECKS.iter().filter(|check| check.group != Group::Join) {
-        let target = if check.group == Group::Network {
-            " -H $HOSTADDRESS$"
-        } else {
-            ""
+        let target = match (check.group, check.name) {
+            (Group::Network, "http") => " -I $HOSTADDRESS$",
+            (Group::Network, _) => " -H $HOSTADDRESS$",
+            _ => "",
         };
         let _ = write!(
             text,

@@ -149,7 +149,7 @@ class Writer:
             require(path.name == named.hex(), "a shard's name is not its digest")
             if body[:16] == own:
                 plain = Cursor(unbox(self.index_key, b"index", body[16:]))
-                packs = [plain.take(32) for _ in plain.each()]
+                packs = [plain.take(48)[:32] for _ in plain.each()]
                 for _ in plain.each():
                     short, pack, group = struct.unpack("<16sHH", plain.take(20))
                     self.places[short] = (packs[pack], group)

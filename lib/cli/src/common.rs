@@ -29,8 +29,16 @@ pub struct Common {
     pub config: Option<PathBuf>,
 
     /// End within this time: seconds, or with a unit such as 500ms or 2m
-    #[arg(short, long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(short, long, value_name = "TIME", value_parser = timeout)]
     pub timeout: Option<Duration>,
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("nothing can be done in no time".to_owned()),
+        Ok(time) => Ok(time),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 impl Common {

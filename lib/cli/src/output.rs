@@ -12,6 +12,14 @@ use crate::{Common, Explain};
 #[error("cannot write to standard output: {0}")]
 pub struct OutputError(#[from] io::Error);
 
+impl OutputError {
+    /// Whether the reader went away, as head(1) does: nobody need be told.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
 impl Explain for OutputError {
     fn cause(&self) -> Cause {
         Cause::SYSTEM

@@ -12,8 +12,8 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
-    StreamOwned, SupportedProtocolVersion, version,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
+    SignatureScheme, StreamOwned, SupportedProtocolVersion, version,
 };
 
 pub use crate::roots::Roots;
@@ -114,7 +114,11 @@ pub fn handshake(
     options: &TlsOptions,
 ) -> Result<(Stream, Peer), NetError> {
     let name = parse_name(server_name)?;
-    let config = config(options)?;
+    let mut config = ClientConfig::clone(&*config(options)?);
+    let proof = Arc::new(Proof::new(Arc::clone(config.crypto_provider())));
+    config
+        .dangerous()
+        .set_certificate_verifier(Arc::clone(&proof) as _);
     let roots = match options.verify {
         Verify::Off => None,
         Verify::Full | Verify::Chain => Some(options.roots.load()?),
@@ -125,7 +129,7 @@ pub fn handshake(
         target: target.clone(),
         source,
     };
-    let mut conn = ClientConnection::new(config, name.clone()).map_err(refused)?;
+    let mut conn = ClientConnection::new(Arc::new(config), name.clone()).map_err(refused)?;
     while conn.is_handshaking() {
         conn.complete_io(&mut socket)
             .map_err(|error| NetError::from_io(Phase::Tls, &target, error))?;
@@ -136,10 +140,18 @@ pub fn handshake(
         certificates,
         chain: &chain,
     };
+    // Who does not hold the key is somebody else. What cannot be verified here is another matter: see Proof.
+    if let Some(flaw @ rustls::Error::InvalidCertificate(CertificateError::BadSignature)) =
+        proof.flaw()
+        && !presented.has_weak_key()
+    {
+        return Err(refused(flaw));
+    }
     let name = (options.verify == Verify::Full).then_some(&name);
     let trust = match (roots, flaw) {
         (None, _) => Ok(()),
         (Some(_), Some(flaw)) => Err(flaw),
+        (Some(_), None) if proof.flaw().is_some() => Err(presented.unproven(&proof.flaw())),
         (Some(roots), None) => presented.verify(name, &roots, algorithms, Timestamp::now()),
     };
     let peer = Peer {
@@ -221,7 +233,7 @@ fn build(options: &TlsOptions) -> Result<ClientConfig, NetError> {
         .with_protocol_versions(versions)
         .map_err(|error| unusable("tls versions", &error.to_string()))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(SignatureOnly(provider)));
+        .with_custom_certificate_verifier(Arc::new(Proof::new(provider)));
     let mut config = match &options.client {
         None => builder.with_no_client_auth(),
         Some((chain, key_path)) => {
@@ -245,12 +257,41 @@ fn unusable(object: &str, what: &str) -> NetError {
     }
 }
 
-/// Has the peer prove that it holds the key of its certificate; everything else about the certificate is judged
-/// after the handshake, from what the connection keeps of it.
+/// Has the peer prove that it holds the key of its certificate, and keeps what is wrong with the proof: it is judged
+/// after the handshake with everything else about the certificate, which can be described whatever it is.
 #[derive(Debug)]
-struct SignatureOnly(Arc<CryptoProvider>);
+struct Proof {
+    provider: Arc<CryptoProvider>,
+    flaw: Mutex<Option<rustls::Error>>,
+}
 
-impl ServerCertVerifier for SignatureOnly {
+impl Proof {
+    fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            provider,
+            flaw: Mutex::default(),
+        }
+    }
+
+    fn flaw(&self) -> Option<rustls::Error> {
+        self.flaw
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn keep(
+        &self,
+        verified: Result<HandshakeSignatureValid, rustls::Error>,
+    ) -> HandshakeSignatureValid {
+        verified.unwrap_or_else(|error| {
+            *self.flaw.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            HandshakeSignatureValid::assertion()
+        })
+    }
+}
+
+impl ServerCertVerifier for Proof {
     fn verify_server_cert(
         &self,
         _leaf: &CertificateDer<'_>,
@@ -268,8 +309,8 @@ impl ServerCertVerifier for SignatureOnly {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, signature, algorithms)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        Ok(self.keep(verify_tls12_signature(message, cert, signature, algorithms)))
     }
 
     fn verify_tls13_signature(
@@ -278,12 +319,16 @@ impl ServerCertVerifier for SignatureOnly {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, signature, algorithms)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        Ok(self.keep(verify_tls13_signature(message, cert, signature, algorithms)))
     }
 
+    /// One more than can be verified: who has only such a key is described, and not believed.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let mut schemes = algorithms.supported_schemes();
+        schemes.push(SignatureScheme::ECDSA_NISTP521_SHA512);
+        schemes
     }
 }
 

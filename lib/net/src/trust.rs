@@ -140,8 +140,32 @@ impl Presented<'_> {
                 Some(leaf) if leaf.is_self_signed => self.unknown_issuer(),
                 _ => TrustError::Other("it is an issuer's certificate, not a server's".to_owned()),
             },
-            other => TrustError::Other(format!("it is refused: {other}")),
+            other => TrustError::Other(format!("it is refused: {}", words(&format!("{other:?}")))),
         }
+    }
+
+    /// The bits of a key that is too short for its signatures to be looked at.
+    fn weak_key(&self) -> Option<u32> {
+        let leaf = self.chain.first().filter(|leaf| leaf.key_kind == "RSA")?;
+        leaf.key_bits.filter(|bits| *bits < 2048)
+    }
+
+    pub(crate) fn has_weak_key(&self) -> bool {
+        self.weak_key().is_some()
+    }
+
+    /// Why the server could not show that it holds the certificate's key.
+    pub(crate) fn unproven(&self, flaw: &Option<rustls::Error>) -> TrustError {
+        if let Some(bits) = self.weak_key() {
+            return TrustError::Other(format!(
+                "its RSA key of {bits} bits is too short to be believed"
+            ));
+        }
+        let flaw = flaw.as_ref().map(|error| words(&format!("{error:?}")));
+        TrustError::Other(format!(
+            "that its server holds the key cannot be verified: {}",
+            flaw.unwrap_or_default()
+        ))
     }
 
     /// Goes from the leaf from issuer to issuer as far as the certificates reach.
@@ -165,6 +189,22 @@ impl Presented<'_> {
         let issuer = at.issuer.clone();
         TrustError::UnknownIssuer { issuer }
     }
+}
+
+/// A library's name for a flaw, such as `Other(OtherError(UnsupportedCertVersion))`, as words.
+fn words(name: &str) -> String {
+    let last = name
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .rfind(|word| word.len() > 3)
+        .unwrap_or(name);
+    let mut words = String::new();
+    for letter in last.chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 fn dates(cert: &CertInfo, now: Timestamp) -> Result<(), TrustError> {
@@ -203,6 +243,19 @@ fn list(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flaws_are_told_in_words() {
+        for (name, expected) in [
+            (
+                "InvalidCertificate(Other(OtherError(UnsupportedCertVersion)))",
+                "unsupported cert version",
+            ),
+            ("BadSignature", "bad signature"),
+        ] {
+            assert_eq!(words(name), expected);
+        }
+    }
 
     #[test]
     fn a_wrong_name_lists_a_few_of_the_names() {

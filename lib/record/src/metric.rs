@@ -166,7 +166,8 @@ impl Metric {
         let number = |number: Option<Number>| {
             number.map(|number| Number::rounded(number.as_f64() / divisor, 6))
         };
-        let range = |range: Option<Range>| range.map(|range| range.map(|end| end / divisor));
+        let range =
+            |range: Option<Range>| range.map(|range| range.map(|end| shortest(end / divisor)));
         self.value = number(self.value);
         self.min = number(self.min);
         self.max = number(self.max);
@@ -197,6 +198,11 @@ impl Metric {
         self.max = Some(max.into());
         self
     }
+}
+
+/// Without what the division of binary fractions leaves behind the fifteenth digit: 0.1 us are 0.0001 ms.
+fn shortest(number: f64) -> f64 {
+    format!("{number:.14e}").parse().unwrap_or(number)
 }
 
 #[cfg(test)]

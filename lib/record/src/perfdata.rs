@@ -202,8 +202,8 @@ pub fn write(out: &mut String, label: &str, metric: &Metric) {
     }
     let bound = |bound: Option<Number>| bound.filter(|it| it.as_f64().is_finite());
     let limits = [
-        metric.warn.map(|range| range.to_string()),
-        metric.crit.map(|range| range.to_string()),
+        metric.warn.map(|range| limit(range, metric)),
+        metric.crit.map(|range| limit(range, metric)),
         bound(metric.min).map(|number| number.to_string()),
         bound(metric.max).map(|number| number.to_string()),
     ];
@@ -214,6 +214,18 @@ pub fn write(out: &mut String, label: &str, metric: &Metric) {
     for limit in &limits[..last] {
         out.push(';');
         out.push_str(limit.as_deref().unwrap_or_default());
+    }
+}
+
+/// A limit above a value that cannot be negative is written as the number alone: Icinga 2 drops `~:10`.
+fn limit(range: Range, metric: &Metric) -> String {
+    let negative = |number: Option<Number>| number.is_none_or(|number| number.as_f64() < 0.0);
+    let (start, end) = (range.start(), range.end());
+    let open = start == f64::NEG_INFINITY && end >= 0.0 && end.is_finite() && !range.is_inverted();
+    if open && !negative(metric.min) && !negative(metric.value) {
+        Range::new(0.0, end).unwrap_or(range).to_string()
+    } else {
+        range.to_string()
     }
 }
 

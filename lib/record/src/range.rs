@@ -205,6 +205,8 @@ fn parse_number(text: &str) -> Result<f64, (usize, String, Option<String>)> {
     let at = prefix_bytes(text);
     if at > 0 && at == text.len() {
         return match text.parse::<f64>() {
+            // A limit that becomes 0 is another limit: 1e-400 has a digit before its exponent, 0e5 has none.
+            Ok(0.0) if has_digits(text) => Err((0, format!("'{text}' is too small"), None)),
             Ok(number) if number.is_finite() => Ok(number + 0.0),
             _ => Err((0, format!("'{text}' is too large"), None)),
         };
@@ -216,6 +218,12 @@ fn parse_number(text: &str) -> Result<f64, (usize, String, Option<String>)> {
         _ => format!("'{}' is not a number", text.escape_debug()),
     };
     Err((at, fault, hint(text, at)))
+}
+
+/// Whether a digit other than 0 stands before the exponent.
+fn has_digits(number: &str) -> bool {
+    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+    mantissa.contains(|digit: char| ('1'..='9').contains(&digit))
 }
 
 /// What somebody meant who wrote `text`, which stops being a number at byte `at`.

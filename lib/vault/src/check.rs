@@ -12,8 +12,8 @@ use crate::key::KeyObject;
 use crate::pack;
 use crate::reach;
 use crate::reader::Reader;
-use crate::repository::Repository;
-use crate::snapshot::Snapshot;
+use crate::repository::{Repository, TWICE, Writer, copy_of};
+use crate::snapshot::{Snapshot, parse_name};
 use crate::tree::{Extent, Item, Kind, Reference};
 
 /// How much is looked at.
@@ -72,7 +72,7 @@ pub fn check(repository: &Repository, options: &Options<'_>) -> Result<Report> {
     if let Err(error) = crate::condemned::load(repository) {
         report.problems.push(error.to_string());
     }
-    let snapshots = snapshots(repository, &publics, &mut report)?;
+    let mut snapshots = snapshots(repository, &publics, &mut report)?;
     chain(
         repository,
         &snapshots,
@@ -80,8 +80,21 @@ pub fn check(repository: &Repository, options: &Options<'_>) -> Result<Report> {
         options.known,
         &mut report,
     );
+    snapshots.retain(|snapshot| {
+        forgotten
+            .iter()
+            .all(|forgotten| forgotten.id != snapshot.id)
+    });
     let bad = packs(repository, &sealed, options, &mut report)?;
-    structure(repository, &snapshots, &bad, options, &mut report)?;
+    let used = structure(
+        repository,
+        &snapshots,
+        (&bad, &sealed),
+        options,
+        &mut report,
+    )?;
+    copies(repository, &snapshots, &used, &mut report)?;
+    report.problems.append(&mut repository.fallen());
     let mut told = HashSet::new();
     report
         .problems
@@ -104,6 +117,94 @@ pub fn chains(repository: &Repository, known: &[(String, u64, Id)]) -> Result<Ve
     Ok(report.problems)
 }
 
+/// The snapshots that are gone and were not forgotten: a sentence for each gap.
+///
+/// # Errors
+/// When the storage fails.
+pub(crate) fn gaps(repository: &Repository) -> Result<Vec<String>> {
+    let forgotten = forgotten::load(repository, |_| {})?;
+    let there = repository.snapshots()?.into_iter().flatten();
+    let there = there.map(|(snapshot, _)| (hex(&snapshot.writer), snapshot.sequence));
+    let numbers: BTreeSet<(String, u64)> = forgotten
+        .into_iter()
+        .map(|forgotten| (forgotten.writer, forgotten.sequence))
+        .chain(there)
+        .collect();
+    Ok(missing(&numbers))
+}
+
+/// The numbers that are missing in each writer's sequence.
+fn missing(numbers: &BTreeSet<(String, u64)>) -> Vec<String> {
+    let mut gaps = Vec::new();
+    let mut last: HashMap<&str, u64> = HashMap::new();
+    for (writer, sequence) in numbers {
+        let before = last.insert(writer, *sequence).unwrap_or(0);
+        if *sequence != before + 1 {
+            let gap = if *sequence == before + 2 {
+                format!("snapshot {} of writer {} is", before + 1, &writer[..8])
+            } else {
+                format!(
+                    "snapshots {} to {} of writer {} are",
+                    before + 1,
+                    sequence - 1,
+                    &writer[..8]
+                )
+            };
+            gaps.push(format!("{gap} gone and not forgotten"));
+        }
+    }
+    gaps
+}
+
+/// What is wrong with copies. A run that ended early leaves some without: a key that no pack uses, the newest snapshot, a
+/// writer without any.
+fn copies(
+    repository: &Repository,
+    snapshots: &[Snapshot],
+    used: &HashSet<String>,
+    report: &mut Report,
+) -> Result<()> {
+    let mut newest: HashMap<[u8; 16], u64> = HashMap::new();
+    for snapshot in snapshots {
+        let last = newest.entry(snapshot.writer).or_default();
+        *last = (*last).max(snapshot.sequence);
+    }
+    let needs_one = |name: &str| match parse_name(name) {
+        Some((writer, sequence)) => newest.get(&writer).is_some_and(|last| sequence < *last),
+        None => used.contains(name) || newest.keys().any(|writer| name.contains(&hex(writer))),
+    };
+    for folder in TWICE {
+        let copies = repository.list(&copy_of(folder))?;
+        let there: HashSet<&str> = copies.iter().map(|listed| listed.name.as_str()).collect();
+        for listed in repository.list(folder)? {
+            let copy = copy_of(&listed.name);
+            if !there.contains(copy.as_str()) && needs_one(&listed.name) {
+                report
+                    .problems
+                    .push(Error::Missing { object: copy }.to_string());
+            }
+        }
+        for listed in copies {
+            let name = listed.name.trim_start_matches("copies/");
+            let bytes = match repository.get(&listed.name) {
+                Err(Error::Missing { .. }) => continue,
+                bytes => bytes?,
+            };
+            let whole = match folder {
+                "keys" => KeyObject::decode(name, &bytes).map(drop),
+                "snapshots" => Snapshot::decode(name, &bytes).map(drop),
+                _ => Writer::decode(name, &bytes).map(drop),
+            };
+            if let Err(Malformed(why)) = whole {
+                report
+                    .problems
+                    .push(format!("'{}' is damaged: {why}", listed.name));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn writers(repository: &Repository, report: &mut Report) -> Result<HashMap<[u8; 16], [u8; 32]>> {
     let mut publics = HashMap::new();
     for writer in repository.writers()? {
@@ -123,7 +224,7 @@ fn keys(
 ) -> Result<HashSet<String>> {
     let mut whole = HashSet::new();
     let mut there = HashSet::new();
-    for listed in repository.list("keys")? {
+    for listed in repository.list_twice("keys")? {
         there.insert(listed.name.clone());
         match key(repository, &listed.name) {
             Ok(()) => drop(whole.insert(listed.name)),
@@ -131,8 +232,11 @@ fn keys(
         }
     }
     for writer in publics.keys() {
-        let object = format!("keys/{}-writer", hex(writer));
-        if !there.contains(&object) {
+        let mut needed = vec![format!("keys/{}-writer", hex(writer))];
+        if !repository.config.maintainers.is_empty() {
+            needed.push(format!("keys/{}-index", hex(writer)));
+        }
+        for object in needed.into_iter().filter(|name| !there.contains(name)) {
             report.problems.push(Error::Missing { object }.to_string());
         }
     }
@@ -141,7 +245,7 @@ fn keys(
 
 /// Whether a key is whole and, where that can be told, sealed to the organisation.
 fn key(repository: &Repository, name: &str) -> Result<()> {
-    let object = KeyObject::decode(name, &repository.get(name)?).map_err(Error::damaged(name))?;
+    let object = repository.read(name, |bytes| KeyObject::decode(name, bytes))?;
     match repository.identity() {
         Some(identity)
             if repository.reads_content()
@@ -181,7 +285,7 @@ fn snapshots(
     report: &mut Report,
 ) -> Result<Vec<Snapshot>> {
     let mut whole = Vec::new();
-    for snapshot in repository.snapshots()? {
+    for snapshot in repository.snapshots_there()? {
         match snapshot {
             Ok((snapshot, _)) => {
                 report.seen.snapshots += 1;
@@ -218,31 +322,25 @@ fn chain(
     }
     for snapshot in snapshots {
         let key = (hex(&snapshot.writer), snapshot.sequence);
-        if links
-            .insert(key, snapshot.id)
-            .is_some_and(|id| id != snapshot.id)
-        {
-            report.problems.push(format!(
+        match links.insert(key, snapshot.id) {
+            None => {}
+            Some(id) if id == snapshot.id => report.problems.push(format!(
+                "'{}' was forgotten and is here again: ce-backup prune deletes it",
+                snapshot.name()
+            )),
+            Some(_) => report.problems.push(format!(
                 "'{}' is another than the one that was forgotten",
                 snapshot.name()
-            ));
+            )),
         }
     }
-    let mut last: HashMap<&str, u64> = HashMap::new();
-    for (writer, sequence) in links.keys() {
-        let before = last.insert(writer, *sequence).unwrap_or(0);
-        if *sequence != before + 1 {
-            let gap = if *sequence == before + 2 {
-                format!("snapshot {}", before + 1)
-            } else {
-                format!("snapshots {} to {}", before + 1, sequence - 1)
-            };
-            report.problems.push(format!(
-                "{gap} of writer {} is gone and was not forgotten",
-                &writer[..8]
-            ));
-        }
-    }
+    report
+        .problems
+        .append(&mut missing(&links.keys().cloned().collect()));
+    let last: BTreeMap<&str, u64> = links
+        .keys()
+        .map(|(writer, sequence)| (writer.as_str(), *sequence))
+        .collect();
     for snapshot in snapshots {
         let Ok(head) = repository.head(snapshot) else {
             continue;
@@ -427,14 +525,21 @@ fn pack_problem(
     None
 }
 
-/// Whether every chunk that a snapshot needs is in a whole pack.
+/// Whether every chunk that a snapshot needs is in a whole pack that somebody can open; the keys that packs use.
 fn structure(
     repository: &Repository,
     snapshots: &[Snapshot],
-    packs: &Packs,
+    (packs, sealed): (&Packs, &HashSet<String>),
     options: &Options<'_>,
     report: &mut Report,
-) -> Result<()> {
+) -> Result<HashSet<String>> {
+    let mut closed: BTreeMap<String, bool> = BTreeMap::new();
+    let mut opens = |session: &[u8; 16]| {
+        let name = format!("keys/{}", hex(session));
+        // A backup that runs meanwhile may have stored its key after the keys were listed.
+        let is_open = |name: &String| sealed.contains(name) || key(repository, name).is_ok();
+        *closed.entry(name).or_insert_with_key(is_open)
+    };
     let mut writers: BTreeMap<[u8; 16], Vec<&Snapshot>> = BTreeMap::new();
     for snapshot in snapshots {
         writers.entry(snapshot.writer).or_default().push(snapshot);
@@ -450,6 +555,7 @@ fn structure(
         })?;
         report.seen.chunks += reader.index().len() as u64;
         let index = reader.index();
+        let open: Vec<bool> = index.sessions.iter().map(&mut opens).collect();
         let mut lost: HashSet<Id> = HashSet::new();
         let mut packs_lost: BTreeSet<Id> = BTreeSet::new();
         let mut seen = HashSet::new();
@@ -468,10 +574,13 @@ fn structure(
                 let short = id.short();
                 let within = || {
                     let places = index.places(&short);
-                    places.map(|place| &index.packs[place.pack as usize])
+                    places
+                        .map(|place| (&index.packs[place.pack as usize], open[place.pack as usize]))
                 };
-                if !within().any(|pack| packs.is_whole(pack)) && lost.insert(*id) {
-                    packs_lost.extend(within().filter(|pack| !packs.there.contains(pack)));
+                let whole = within().any(|(pack, opens)| opens && packs.is_whole(pack));
+                if !whole && lost.insert(*id) {
+                    let gone = within().map(|(pack, _)| pack);
+                    packs_lost.extend(gone.filter(|pack| !packs.there.contains(pack)));
                 }
             };
             head.errors.iter().for_each(&mut visit);
@@ -488,7 +597,7 @@ fn structure(
         }
         if !lost.is_empty() {
             report.problems.push(format!(
-                "{} chunks that snapshots need are missing or in damaged packs",
+                "{} chunks that snapshots need are missing, in damaged packs, or without the key to them",
                 lost.len()
             ));
             if repository.reads_content() {
@@ -496,8 +605,13 @@ fn structure(
             }
         }
     }
+    let keys = closed.iter().filter(|(_, opens)| !**opens);
+    report.problems.extend(keys.map(|(object, _)| {
+        let object = object.clone();
+        Error::Missing { object }.to_string()
+    }));
     report.structure = all;
-    Ok(())
+    Ok(closed.into_keys().collect())
 }
 
 /// Names the files that need lost chunks.

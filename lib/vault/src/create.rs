@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use self::cache::{CacheReader, CacheWriter};
-use self::commit::{OVERTAKEN, commit, not_condemned_since};
+use self::commit::{Committed, OVERTAKEN, commit, not_condemned_since};
 use self::content::Content;
 use self::gather::Run;
 use self::journal::Journal;
@@ -33,8 +33,9 @@ use crate::error::{Error, Result};
 use crate::exclude::Exclude;
 use crate::id::{Id, hex};
 use crate::index::{self, Index};
+use crate::pack;
 use crate::reader::Reader;
-use crate::repository::{Repository, store_error};
+use crate::repository::{Repository, copy_of, store_error};
 use crate::seal::random;
 use crate::snapshot::{Figures, Head, Omission};
 
@@ -71,6 +72,8 @@ pub struct Options<'a> {
     pub level: i32,
     /// Store nothing, only count.
     pub dry_run: bool,
+    /// The newest snapshot that this machine remembers to have made.
+    pub known: Option<(u64, Id)>,
     /// Where the cache is; without it everything is read.
     pub cache: Option<&'a Path>,
     /// Set from outside to end early.
@@ -99,6 +102,8 @@ pub struct Created {
     pub figures: Figures,
     /// What could not be taken whole.
     pub omissions: Vec<Omission>,
+    /// What is wrong with the repository: each a sentence.
+    pub alarms: Vec<String>,
 }
 
 /// Makes a snapshot.
@@ -135,6 +140,7 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
 
     let shards = shard_names(repository)?;
     let condemned = condemned::load(repository)?;
+    let mut there = There::look(repository)?;
     let roots = roots(what);
     let cache_path = options.cache.map(|folder| {
         folder.join(format!(
@@ -146,8 +152,12 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
     let sure = condemned.is_empty()
         && seen
             .as_ref()
-            .is_some_and(|seen| seen.shards.iter().all(|shard| shards.contains(shard)));
+            .is_some_and(|seen| seen.shards.iter().all(|shard| shards.contains(shard)))
+        && seen
+            .as_ref()
+            .is_some_and(|seen| there.has_all(repository, &seen.packs));
 
+    let seen_packs = seen.as_ref().map(|seen| seen.packs.clone());
     let mut orphans = Vec::new();
     if let Some(folder) = options.cache.filter(|_| !options.dry_run) {
         std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -157,11 +167,23 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
     for (_, bytes) in &orphans {
         journal::adopt(bytes, repository.store.as_ref(), &mut adopted);
     }
-    adopted.retain(|pack| !condemned.contains(pack));
+    adopted.retain(|pack, session| !condemned.contains(pack) && there.opens(repository, session));
+    let lost = std::cell::Cell::new((0, 0));
+    let known_packs = std::cell::RefCell::new(None);
     let load = || {
         let mut damaged = None;
         let mut index = repository.index(&writer, |error| damaged = Some(error))?;
-        index.retain(|pack| !condemned.contains(pack));
+        let (mut gone, mut closed) = (0, 0);
+        index.retain(|pack, session| {
+            let is_there = there.has(repository, pack);
+            let opens = there.opens(repository, session);
+            let is_condemned = condemned.contains(pack);
+            gone += u64::from(!is_there && !is_condemned);
+            closed += u64::from(is_there && !opens);
+            is_there && opens && !is_condemned
+        });
+        lost.set((gone, closed));
+        *known_packs.borrow_mut() = Some(index.packs.clone());
         for shard in adopted.encode(&writer, &key.index_key()) {
             index
                 .read(&shard, &key.index_key())
@@ -237,6 +259,7 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
             sequence: 0,
             figures,
             omissions: run.omissions,
+            alarms: Vec::new(),
         });
     }
     for shard in adopted.encode(&writer, &key.index_key()) {
@@ -272,20 +295,107 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
         errors,
         figures,
     };
-    let (id, sequence) = commit(repository, key, head)?;
+    let committed = commit(repository, key, head, options.known)?;
     if (run.leaves.changed || !sure)
         && let Some(seeing) = run.seeing
     {
         let mut shards: Vec<Id> = shards.into_iter().collect();
         shards.sort_unstable();
-        let _ = seeing.commit(&shards);
+        let known = known_packs.into_inner().or(seen_packs).unwrap_or_default();
+        let mut packs: Vec<Id> = known.into_iter().chain(index.packs).collect();
+        packs.sort_unstable();
+        packs.dedup();
+        let _ = seeing.commit(&shards, &packs);
     }
     Ok(Created {
-        id: Some(id),
-        sequence,
+        id: Some(committed.id),
+        sequence: committed.sequence,
         figures,
         omissions: run.omissions,
+        alarms: alarms(&committed, lost.get()),
     })
+}
+
+/// What somebody should look at, although the snapshot is whole.
+fn alarms(committed: &Committed, (gone, closed): (u64, u64)) -> Vec<String> {
+    let mut alarms = Vec::new();
+    if committed.removed > 0 {
+        alarms.push(format!(
+            "{} snapshots that this machine made are gone and were not forgotten",
+            committed.removed
+        ));
+    }
+    if committed.unreadable {
+        alarms.push("the snapshot before this one is damaged, and so is its copy".to_owned());
+    }
+    if gone > 0 {
+        alarms.push(format!(
+            "{gone} packs are gone: what was in them is stored anew as far as it is still here"
+        ));
+    }
+    if closed > 0 {
+        alarms.push(format!(
+            "the keys of {closed} packs are gone: what is in them is stored anew as far as it is still here"
+        ));
+    }
+    alarms
+}
+
+/// What the storage says is there. A listing may lag behind: what it lacks is asked for by name before it counts as gone.
+struct There {
+    packs: HashSet<Id>,
+    keys: HashSet<String>,
+    /// Sessions whose keys were asked for in vain.
+    lost: HashSet<[u8; 16]>,
+}
+
+impl There {
+    fn look(repository: &Repository) -> Result<Self> {
+        let packs = repository.list("packs")?;
+        let keys = repository.list_twice("keys")?;
+        Ok(There {
+            packs: packs
+                .iter()
+                .filter_map(|listed| pack::id_of(&listed.name))
+                .collect(),
+            keys: keys.into_iter().map(|listed| listed.name).collect(),
+            lost: HashSet::new(),
+        })
+    }
+
+    fn has(&mut self, repository: &Repository, pack: &Id) -> bool {
+        if self.packs.contains(pack) {
+            return true;
+        }
+        let found = repository.store.get_range(&pack::name(pack), 0, 1).is_ok();
+        if found {
+            self.packs.insert(*pack);
+        }
+        found
+    }
+
+    fn has_all(&mut self, repository: &Repository, packs: &[Id]) -> bool {
+        packs.iter().all(|pack| self.has(repository, pack))
+    }
+
+    fn opens(&mut self, repository: &Repository, session: &[u8; 16]) -> bool {
+        let name = format!("keys/{}", hex(session));
+        if self.keys.contains(&name) {
+            return true;
+        }
+        if self.lost.contains(session) {
+            return false;
+        }
+        let found = [name.clone(), copy_of(&name)]
+            .iter()
+            .any(|name| repository.store.get_range(name, 0, 1).is_ok());
+        if found {
+            self.keys.insert(name);
+        } else {
+            self.lost.insert(*session);
+        }
+        found
+    }
 }
 
 fn millis(since: Instant) -> u64 {

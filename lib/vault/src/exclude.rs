@@ -34,11 +34,11 @@ impl Exclude {
             None => format!("**/{pattern}"),
         };
         let compiled = Pattern::new(&anchored).map_err(|error| {
-            format!(
-                "'{pattern}' is not a pattern: {} at character {}",
-                error.msg,
-                error.pos + 1
-            )
+            let why = match error.msg {
+                range if range.contains("range") => "a [ has no ]",
+                _ => "** stands for whole folders: nothing may be beside it between slashes",
+            };
+            format!("'{pattern}' is not a pattern: {why}")
         })?;
         self.patterns.push(compiled);
         Ok(())

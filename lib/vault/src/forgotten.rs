@@ -1,5 +1,7 @@
 //! Snapshots that were forgotten on purpose: without this, a missing one is one that somebody removed.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Malformed, Result};
@@ -29,6 +31,20 @@ struct Signed {
 
 fn message(text: &str) -> Vec<u8> {
     format!("ce-vault 1 forgotten\0{text}").into_bytes()
+}
+
+/// Deletes forgotten snapshots that are there all the same: somebody put them back, or a run was interrupted.
+pub(crate) fn delete_leftovers(repository: &Repository) -> Result<()> {
+    let forgotten: HashSet<Id> = load(repository, |_| {})?
+        .into_iter()
+        .map(|forgotten| forgotten.id)
+        .collect();
+    for (snapshot, _) in repository.snapshots_there()?.into_iter().flatten() {
+        if forgotten.contains(&snapshot.id) {
+            repository.delete_twice(&snapshot.name())?;
+        }
+    }
+    Ok(())
 }
 
 /// Notes that snapshots are forgotten, signed with the best key at hand.

@@ -10,6 +10,8 @@ use crate::wire::{Cursor, put_varint};
 const CONTEXT: &str = "index";
 /// Bytes of an entry in a shard: short id, pack, group.
 const ENTRY: usize = 20;
+/// Bytes of a pack in a shard: id, session.
+const PACK: usize = 48;
 /// Packs that one shard names at most; their numbers have two bytes.
 const PACKS: usize = 4096;
 
@@ -34,6 +36,8 @@ struct Entry {
 pub struct Index {
     /// The packs, by number.
     pub packs: Vec<Id>,
+    /// The session of each: without its key nobody reads the pack.
+    pub sessions: Vec<[u8; 16]>,
     entries: Vec<Entry>,
     /// Where the entries begin whose ids share their first bits: ids are random, so that each bucket has about
     /// [`BUCKET`]. Empty until the entries are sorted.
@@ -45,9 +49,10 @@ const BUCKET: usize = 32;
 
 impl Index {
     /// Takes a pack's directory.
-    pub fn add(&mut self, pack: Id, groups: &[Group]) {
+    pub fn add(&mut self, pack: Id, session: [u8; 16], groups: &[Group]) {
         let number = self.packs.len() as u32;
         self.packs.push(pack);
+        self.sessions.push(session);
         for (at, group) in groups.iter().enumerate() {
             let members = group.members.iter();
             self.entries.extend(members.map(|(id, _)| Entry {
@@ -67,6 +72,7 @@ impl Index {
         for chunk in 0..chunks {
             if chunk % 1000 == 0 {
                 index.packs.push(Id::of(&chunk.to_le_bytes()));
+                index.sessions.push([0; 16]);
             }
             index.entries.push(Entry {
                 chunk: simulated_chunk(chunk).short(),
@@ -160,14 +166,16 @@ impl Index {
     }
 
     /// Drops the packs that are not kept, with their chunks.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Id) -> bool) {
-        let mut packs = Vec::new();
+    pub fn retain(&mut self, mut keep: impl FnMut(&Id, &[u8; 16]) -> bool) {
+        let (mut packs, mut sessions) = (Vec::new(), Vec::new());
         let numbers: Vec<Option<u32>> = self
             .packs
             .iter()
-            .map(|pack| {
-                keep(pack).then(|| {
+            .zip(&self.sessions)
+            .map(|(pack, session)| {
+                keep(pack, session).then(|| {
                     packs.push(*pack);
+                    sessions.push(*session);
                     packs.len() as u32 - 1
                 })
             })
@@ -180,7 +188,7 @@ impl Index {
                 }
                 None => false,
             });
-        self.packs = packs;
+        (self.packs, self.sessions) = (packs, sessions);
         self.sort();
     }
 
@@ -198,10 +206,11 @@ impl Index {
                     .filter(|entry| range.contains(&entry.pack))
                     .collect();
                 entries.sort_unstable();
-                let mut plain = Vec::with_capacity(16 + packs.len() * 32 + entries.len() * ENTRY);
+                let mut plain = Vec::with_capacity(16 + packs.len() * PACK + entries.len() * ENTRY);
                 put_varint(&mut plain, packs.len() as u64);
-                for pack in packs {
+                for (pack, session) in packs.iter().zip(&self.sessions[from..]) {
                     plain.extend_from_slice(&pack.0);
+                    plain.extend_from_slice(session);
                 }
                 put_varint(&mut plain, entries.len() as u64);
                 for entry in entries {
@@ -228,10 +237,12 @@ impl Index {
         let plain = open_box(index_key, CONTEXT, sealed).ok_or(Malformed("it does not open"))?;
         let mut cursor = Cursor::new(&plain);
         let first = self.packs.len() as u32;
-        let packs = cursor.count(32)?;
+        let packs = cursor.count(PACK)?;
         self.packs.reserve(packs);
+        self.sessions.reserve(packs);
         for _ in 0..packs {
             self.packs.push(Id(cursor.array()?));
+            self.sessions.push(cursor.array()?);
         }
         let entries = cursor.count(ENTRY)?;
         self.entries.reserve(entries);
@@ -285,6 +296,7 @@ mod tests {
         let mut index = Index::default();
         for pack in 0..5000 {
             index.packs.push(chunk(pack));
+            index.sessions.push([pack as u8; 16]);
             index.entries.push(Entry {
                 chunk: chunk(pack + 10_000).short(),
                 pack,
@@ -307,7 +319,7 @@ mod tests {
             (read.packs[place.pack as usize], place.group),
             (chunk(4999), 3)
         );
-        read.retain(|pack| *pack == chunk(4999));
+        read.retain(|pack, session| *pack == chunk(4999) && *session == [4999_u32 as u8; 16]);
         assert_eq!(
             (
                 read.len(),

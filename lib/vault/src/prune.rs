@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::check;
 use crate::condemned;
 use crate::error::{Error, Result};
 use crate::forgotten::{self, Forgotten};
@@ -35,11 +36,7 @@ pub fn forget(repository: &Repository, snapshots: &[Snapshot]) -> Result<()> {
         .collect();
     forgotten::note(repository, &noted)?;
     for snapshot in snapshots {
-        let name = snapshot.name();
-        repository
-            .store
-            .delete(&name)
-            .map_err(store_error("delete", &name))?;
+        repository.delete_twice(&snapshot.name())?;
     }
     Ok(())
 }
@@ -52,6 +49,8 @@ pub struct Options<'a> {
     pub unused: u64,
     /// Parity of the packs written anew, in percent.
     pub parity: u8,
+    /// Whether to go on although snapshots are gone that nobody forgot: what only they need is then deleted.
+    pub despite_gaps: bool,
     /// Change nothing, only count.
     pub dry_run: bool,
     /// Set from outside to end early.
@@ -79,6 +78,14 @@ pub struct Pruned {
 /// When a snapshot that is there cannot be followed to all of its chunks, or the storage fails; nothing needed is deleted.
 pub fn prune(repository: &Repository, options: &Options<'_>) -> Result<Pruned> {
     let mut pruned = Pruned::default();
+    if !options.despite_gaps {
+        let gaps = check::gaps(repository)?;
+        if let Some(gap) = gaps.first() {
+            return Err(Error::Refused(format!(
+                "{gap}; put it back from where it was copied to, or prune --despite-gaps deletes what only it needs"
+            )));
+        }
+    }
     let now = repository
         .store
         .now()
@@ -93,6 +100,9 @@ pub fn prune(repository: &Repository, options: &Options<'_>) -> Result<Pruned> {
     let mut writers: BTreeMap<[u8; 16], Vec<Snapshot>> = BTreeMap::new();
     for writer in repository.writers()? {
         writers.insert(writer?.id(), Vec::new());
+    }
+    if !options.dry_run {
+        forgotten::delete_leftovers(repository)?;
     }
     for snapshot in repository.snapshots()? {
         let (snapshot, _) = snapshot?;
@@ -287,7 +297,7 @@ fn rewrite_packs(
             .store
             .put(&name, &pack.bytes)
             .map_err(store_error("write", &name))?;
-        written.add(pack.id, &pack.groups);
+        written.add(pack.id, *session, &pack.groups);
         Ok(())
     };
     for number in numbers {
@@ -356,7 +366,7 @@ fn drop_from_index(
                 old.push(listed.name);
             }
         }
-        kept.retain(|pack| !gone.contains(pack));
+        kept.retain(|pack, _| !gone.contains(pack));
         let mut new = HashSet::new();
         for shard in kept.encode(writer, &key) {
             let name = index::name(&shard);

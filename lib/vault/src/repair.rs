@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
-use crate::id::Id;
+use crate::id::{Id, hex};
 use crate::index::{self, Index};
+use crate::key::KeyObject;
 use crate::pack;
-use crate::repository::{Repository, store_error};
+use crate::repository::{Repository, TWICE, Writer, copy_of, store_error};
+use crate::snapshot::Snapshot;
 
 /// What a repair did.
 #[derive(Debug, Default)]
@@ -18,6 +20,10 @@ pub struct Repaired {
     pub packs_mended: Vec<Id>,
     /// Packs beyond their parity, and packs that are gone; the index forgets them, so that the next backup stores anew what it can.
     pub packs_lost: Vec<Id>,
+    /// Keys, writers and snapshots that were written from their copies or the other way round.
+    pub objects_mended: Vec<String>,
+    /// Those of which neither is whole.
+    pub objects_lost: Vec<String>,
     pub shards_written: u64,
     pub shards_removed: u64,
     /// Writers whose index was left alone for want of their key.
@@ -36,6 +42,12 @@ pub fn repair(repository: &Repository, dry_run: bool, stop: &AtomicBool) -> Resu
     if !dry_run {
         repository.restore_config()?;
     }
+    small_objects(repository, dry_run, &mut repaired)?;
+    let keys: HashSet<String> = repository
+        .list_twice("keys")?
+        .into_iter()
+        .map(|listed| listed.name)
+        .collect();
     let mut indexes: BTreeMap<[u8; 16], Index> = BTreeMap::new();
     let mut whole = HashSet::new();
     for listed in repository.list("packs")? {
@@ -50,6 +62,7 @@ pub fn repair(repository: &Repository, dry_run: bool, stop: &AtomicBool) -> Resu
         if Id::of(&bytes) != id {
             let Some(mended) = pack::mend(&id, &bytes) else {
                 repaired.packs_lost.push(id);
+                salvage(repository, &id, &bytes, &mut indexes);
                 continue;
             };
             if !dry_run {
@@ -62,16 +75,93 @@ pub fn repair(repository: &Repository, dry_run: bool, stop: &AtomicBool) -> Resu
             bytes = mended;
         }
         whole.insert(id);
-        let writer = pack::header(&bytes)
-            .map_err(Error::damaged(&listed.name))?
-            .writer;
-        if let Some(key) = repository.index_key(&writer) {
+        let header = pack::header(&bytes).map_err(Error::damaged(&listed.name))?;
+        let session = format!("keys/{}", hex(&header.session));
+        if !keys.contains(&session) && repository.get(&session).is_err() {
+            // Whole, and closed for ever.
+            repaired.packs_lost.push(id);
+            whole.remove(&id);
+            continue;
+        }
+        if let Some(key) = repository.index_key(&header.writer) {
             let (_, groups) = pack::read(&id, &bytes, &key)?;
-            indexes.entry(writer).or_default().add(id, &groups);
+            let index = indexes.entry(header.writer).or_default();
+            index.add(id, header.session, &groups);
         }
     }
     rebuild(repository, &indexes, &whole, dry_run, &mut repaired)?;
     Ok(repaired)
+}
+
+/// Keeps what still opens of a pack beyond its parity; only the organisation's key can tell.
+fn salvage(
+    repository: &Repository,
+    id: &Id,
+    bytes: &[u8],
+    indexes: &mut BTreeMap<[u8; 16], Index>,
+) {
+    let Ok(header) = pack::header(bytes) else {
+        return;
+    };
+    let Some(key) = repository
+        .index_key(&header.writer)
+        .filter(|_| repository.reads_content())
+    else {
+        return;
+    };
+    let Ok((_, mut groups)) = pack::read(id, bytes, &key) else {
+        return;
+    };
+    let session = repository.session(header.session, &key);
+    for group in &mut groups {
+        let from = group.offset as usize;
+        let sealed = bytes.get(from..from + group.stored as usize);
+        if sealed
+            .and_then(|sealed| group.open(&session, sealed.to_vec()))
+            .is_none()
+        {
+            group.members.clear();
+        }
+    }
+    let index = indexes.entry(header.writer).or_default();
+    index.add(*id, header.session, &groups);
+}
+
+/// Writes keys, writers and snapshots from their copies, and copies from them.
+fn small_objects(repository: &Repository, dry_run: bool, repaired: &mut Repaired) -> Result<()> {
+    for folder in TWICE {
+        for listed in repository.list_twice(folder)? {
+            let name = listed.name;
+            let decode = |bytes: &Vec<u8>| match folder {
+                "keys" => KeyObject::decode(&name, bytes).map(drop),
+                "snapshots" => Snapshot::decode(&name, bytes).map(drop),
+                _ => Writer::decode(&name, bytes).map(drop),
+            };
+            let whole = |name: &str| match repository.get(name) {
+                Ok(bytes) => Ok(Some(bytes).filter(|bytes| decode(bytes).is_ok())),
+                Err(Error::Missing { .. }) => Ok(None),
+                Err(error) => Err(error),
+            };
+            let copy = copy_of(&name);
+            let (target, bytes) = match (whole(&name)?, whole(&copy)?) {
+                (Some(bytes), Some(other)) if bytes == other => continue,
+                (Some(bytes), _) => (copy, bytes),
+                (None, Some(bytes)) => (name.clone(), bytes),
+                (None, None) => {
+                    repaired.objects_lost.push(name);
+                    continue;
+                }
+            };
+            if !dry_run {
+                repository
+                    .store
+                    .put(&target, &bytes)
+                    .map_err(store_error("write", &target))?;
+            }
+            repaired.objects_mended.push(target);
+        }
+    }
+    Ok(())
 }
 
 /// Writes the index of these packs in place of all shards of their writers.
@@ -116,6 +206,12 @@ fn rebuild(
             .flatten()
             .filter(|pack| !whole.contains(pack)),
     );
+    for (writer, packs) in &named {
+        // What was lost of a pack must go from the index, even if the rest of it stays.
+        if repaired.packs_lost.iter().any(|pack| packs.contains(pack)) {
+            damaged.insert(*writer);
+        }
+    }
     repaired.packs_lost.sort_unstable();
     repaired.packs_lost.dedup();
     let all = named

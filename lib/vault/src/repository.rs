@@ -1,6 +1,6 @@
 //! A repository: its config, who may open what, and what is in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Malformed, Result};
 use crate::frame::{self, Kind};
-use crate::id::{from_hex, hex};
+use crate::id::{Id, from_hex, hex};
 use crate::index::{self, Index};
 use crate::key::{Identity, KeyKind, KeyObject, Recipient, Role, WriterKey, verifies, writer_id};
 use crate::pack::Session;
@@ -19,6 +19,8 @@ use crate::store::{Listed, Store};
 
 const CONFIG: &str = "config";
 const COPY: &str = "config.copy";
+/// The folders of small objects, each of which is stored twice: a flipped bit in one must not cost a backup.
+pub(crate) const TWICE: [&str; 3] = ["keys", "snapshots", "writers"];
 /// How often the index is listed anew when prune replaces shards meanwhile.
 const LISTINGS: usize = 20;
 /// The newest that this program knows.
@@ -85,7 +87,7 @@ impl Writer {
         .into_bytes()
     }
 
-    fn decode(name: &str, bytes: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode(name: &str, bytes: &[u8]) -> Result<Self, Malformed> {
         let writer: Writer = frame::unwrap_json(Kind::Writer, bytes)?;
         let public = from_hex(&writer.public).ok_or(Malformed("its public key is none"))?;
         let signature: [u8; 64] =
@@ -127,6 +129,8 @@ pub struct Repository {
     writer: Option<WriterKey>,
     identity: Option<Identity>,
     known: Mutex<HashMap<String, Option<Zeroizing<Vec<u8>>>>>,
+    /// What is wrong with objects whose copies were read instead.
+    fallen: Mutex<Vec<String>>,
     publics: Mutex<HashMap<[u8; 16], [u8; 32]>>,
 }
 
@@ -199,6 +203,7 @@ impl Repository {
             writer: None,
             identity: None,
             known: Mutex::default(),
+            fallen: Mutex::default(),
             publics: Mutex::default(),
         }
     }
@@ -281,6 +286,17 @@ impl Repository {
         let mut key = WriterKey::generate(self.config.id.clone(), self.config.recipients.clone());
         key.maintainers.clone_from(&self.config.maintainers);
         key.generation = self.config.generation;
+        self.seal_writer(&key)?;
+        self.announce(&key, host)?;
+        Ok(key)
+    }
+
+    fn announce(&self, key: &WriterKey, host: &str) -> Result<()> {
+        let writer = Writer::new(key, host);
+        self.put_twice(&writer.name(), &frame::wrap_json(Kind::Writer, &writer))
+    }
+
+    fn seal_writer(&self, key: &WriterKey) -> Result<()> {
         let id = key.id();
         let mut secret = Zeroizing::new(key.id_key().to_vec());
         secret.extend_from_slice(&*key.index_key());
@@ -300,19 +316,106 @@ impl Repository {
                 &key.maintainers,
             ))?;
         }
-        let writer = Writer::new(&key, host);
-        let name = writer.name();
-        self.store
-            .put(&name, &frame::wrap_json(Kind::Writer, &writer))
-            .map_err(store_error("write", &name))?;
-        Ok(key)
+        Ok(())
+    }
+
+    /// Writes anew what this machine announced itself with, where it is gone; whether anything was.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn announce_again(&self, host: &str) -> Result<bool> {
+        let Some(key) = &self.writer else {
+            return Ok(false);
+        };
+        let writer = hex(&key.id());
+        let gone = |name: String| {
+            let there = |name: &str| {
+                self.store
+                    .get_range(name, 0, 1)
+                    .is_ok_and(|byte| !byte.is_empty())
+            };
+            !there(&name) && !there(&copy_of(&name))
+        };
+        let keys = gone(format!("keys/{writer}-writer"))
+            || (!key.maintainers.is_empty() && gone(format!("keys/{writer}-index")));
+        if keys {
+            self.seal_writer(key)?;
+        }
+        let announced = gone(format!("writers/{writer}"));
+        if announced {
+            self.announce(key, host)?;
+        }
+        Ok(keys || announced)
     }
 
     pub(crate) fn put_key(&self, object: &KeyObject) -> Result<()> {
-        let name = object.name();
-        self.store
-            .put(&name, &object.encode())
-            .map_err(store_error("write", &name))
+        self.put_twice(&object.name(), &object.encode())
+    }
+
+    /// Stores a small object and its copy.
+    pub(crate) fn put_twice(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        for name in [name, &copy_of(name)] {
+            self.store
+                .put(name, bytes)
+                .map_err(store_error("write", name))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a small object and its copy.
+    pub(crate) fn delete_twice(&self, name: &str) -> Result<()> {
+        for name in [name, &copy_of(name)] {
+            self.store
+                .delete(name)
+                .map_err(store_error("delete", name))?;
+        }
+        Ok(())
+    }
+
+    /// A small object; its copy when it is damaged or gone.
+    pub(crate) fn read<T>(
+        &self,
+        name: &str,
+        decode: impl Fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T> {
+        let read = |from: &str| decode(&self.get(from)?).map_err(Error::damaged(from));
+        match read(name) {
+            Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => {
+                let Ok(whole) = read(&copy_of(name)) else {
+                    return Err(error);
+                };
+                let told = format!("{error}; its copy is whole");
+                self.fallen
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(told);
+                Ok(whole)
+            }
+            done => done,
+        }
+    }
+
+    /// What is wrong with objects whose copies were read instead, so far.
+    pub(crate) fn fallen(&self) -> Vec<String> {
+        self.fallen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The small objects of a folder, by their first names, be it that only the copy is there.
+    pub(crate) fn list_twice(&self, folder: &str) -> Result<Vec<Listed>> {
+        let mut all: BTreeMap<String, Listed> = BTreeMap::new();
+        for listed in self.list(&copy_of(folder))? {
+            if let Some(name) = listed.name.strip_prefix(COPIES) {
+                let name = name.to_owned();
+                all.insert(name.clone(), Listed { name, ..listed });
+            }
+        }
+        for listed in self.list(folder)? {
+            all.insert(listed.name.clone(), listed);
+        }
+        Ok(all.into_values().collect())
     }
 
     /// This machine's key for it.
@@ -348,11 +451,9 @@ impl Repository {
     /// # Errors
     /// When the storage fails.
     pub fn writers(&self) -> Result<Vec<Result<Writer>>> {
-        let read = |listed: Listed| {
-            let bytes = self.get(&listed.name)?;
-            Writer::decode(&listed.name, &bytes).map_err(Error::damaged(&listed.name))
-        };
-        Ok(self.list("writers")?.into_iter().map(read).collect())
+        let read =
+            |listed: Listed| self.read(&listed.name, |bytes| Writer::decode(&listed.name, bytes));
+        Ok(self.list_twice("writers")?.into_iter().map(read).collect())
     }
 
     /// The key of a writer's structure, if any key at hand gives it.
@@ -366,6 +467,27 @@ impl Repository {
             }
             Role::Maintain => key_at(&self.secret(&format!("keys/{}-index", hex(writer)))?, 0),
         }
+    }
+
+    /// The same, or why there is none.
+    pub(crate) fn need_index_key(&self, writer: &[u8; 16]) -> Result<Key> {
+        if let Some(key) = self.index_key(writer) {
+            return Ok(key);
+        }
+        let kind = match self
+            .identity
+            .as_ref()
+            .map(|identity| identity.recipient().role)
+        {
+            None => return Err(Error::NeedsIdentity),
+            Some(Role::Organisation) => "writer",
+            Some(Role::Maintain) => "index",
+        };
+        let name = format!("keys/{}-{kind}", hex(writer));
+        self.read(&name, |bytes| KeyObject::decode(&name, bytes))?;
+        Err(Error::damaged(name)(Malformed(
+            "it does not open with the key at hand",
+        )))
     }
 
     /// The key that names a writer's chunks, if any key at hand gives it.
@@ -397,11 +519,7 @@ impl Repository {
         if let Some(secret) = known().get(name) {
             return secret.clone();
         }
-        let object = self
-            .store
-            .get(name)
-            .ok()
-            .and_then(|bytes| KeyObject::decode(name, &bytes).ok());
+        let object = self.read(name, |bytes| KeyObject::decode(name, bytes)).ok();
         let secret = object.and_then(|object| object.open(identity));
         known().insert(name.to_owned(), secret.clone());
         secret
@@ -417,20 +535,34 @@ impl Repository {
     }
 
     /// All snapshots in the order of writers and sequence, each with when the storage received it; damaged ones as errors.
+    /// One that was forgotten and is there all the same is none.
     ///
     /// # Errors
     /// When the storage fails.
     pub fn snapshots(&self) -> Result<Vec<Result<(Snapshot, i64)>>> {
-        let read = |listed: Listed| match self.get(&listed.name) {
-            Err(Error::Missing { .. }) => None,
-            bytes => Some(bytes.and_then(|bytes| {
-                let snapshot =
-                    Snapshot::decode(&listed.name, &bytes).map_err(Error::damaged(&listed.name))?;
-                Ok((snapshot, listed.received))
-            })),
+        let forgotten: HashSet<Id> = crate::forgotten::load(self, |_| {})?
+            .into_iter()
+            .map(|forgotten| forgotten.id)
+            .collect();
+        let mut all = self.snapshots_there()?;
+        all.retain(|snapshot| match snapshot {
+            Ok((snapshot, _)) => !forgotten.contains(&snapshot.id),
+            Err(_) => true,
+        });
+        Ok(all)
+    }
+
+    /// All snapshots, forgotten ones among them.
+    pub(crate) fn snapshots_there(&self) -> Result<Vec<Result<(Snapshot, i64)>>> {
+        let read = |listed: Listed| {
+            let read = self.read(&listed.name, |bytes| Snapshot::decode(&listed.name, bytes));
+            match read {
+                Err(Error::Missing { .. }) => None,
+                read => Some(read.map(|snapshot| (snapshot, listed.received))),
+            }
         };
         Ok(self
-            .list("snapshots")?
+            .list_twice("snapshots")?
             .into_iter()
             .filter_map(read)
             .collect())
@@ -446,9 +578,7 @@ impl Repository {
         if !snapshot.is_signed_by(&public) {
             return Err(damaged()(Malformed("its writer did not sign it")));
         }
-        let key = self
-            .index_key(&snapshot.writer)
-            .ok_or(Error::NeedsIdentity)?;
+        let key = self.need_index_key(&snapshot.writer)?;
         snapshot.head(&key).map_err(damaged())
     }
 
@@ -463,7 +593,7 @@ impl Repository {
             return Ok(*public);
         }
         let name = format!("writers/{}", hex(writer));
-        let read = Writer::decode(&name, &self.get(&name)?).map_err(Error::damaged(&name))?;
+        let read = self.read(&name, |bytes| Writer::decode(&name, bytes))?;
         known().insert(*writer, read.public());
         Ok(read.public())
     }
@@ -511,24 +641,26 @@ impl Repository {
         }
     }
 
-    /// A writer's newest snapshot.
-    pub(crate) fn newest(&self, writer: &[u8; 16]) -> Result<Option<Snapshot>> {
-        let names = self.list(&format!("snapshots/{}", hex(writer)))?;
+    /// The number of a writer's newest snapshot, and its id when it can be read.
+    pub(crate) fn newest(&self, writer: &[u8; 16]) -> Result<Option<(u64, Option<Id>)>> {
+        let names = self.list_twice(&format!("snapshots/{}", hex(writer)))?;
         let newest = names
             .iter()
             .rev()
-            .find(|listed| snapshot::parse_name(&listed.name).is_some());
-        newest
-            .map(|listed| {
-                Snapshot::decode(&listed.name, &self.get(&listed.name)?)
-                    .map_err(Error::damaged(&listed.name))
-            })
-            .transpose()
+            .find_map(|listed| Some((&listed.name, snapshot::parse_name(&listed.name)?.1)));
+        let Some((name, sequence)) = newest else {
+            return Ok(None);
+        };
+        match self.read(name, |bytes| Snapshot::decode(name, bytes)) {
+            Ok(snapshot) => Ok(Some((sequence, Some(snapshot.id)))),
+            Err(Error::Damaged { .. } | Error::Missing { .. }) => Ok(Some((sequence, None))),
+            Err(error) => Err(error),
+        }
     }
 
     /// Every chunk of a writer. Damaged shards go to `report`; the index is then incomplete.
     pub(crate) fn index(&self, writer: &[u8; 16], mut report: impl FnMut(Error)) -> Result<Index> {
-        let key = self.index_key(writer).ok_or(Error::NeedsIdentity)?;
+        let key = self.need_index_key(writer)?;
         for _ in 0..LISTINGS {
             if let Some(index) = self.try_index(writer, &key, &mut report)? {
                 return Ok(index);
@@ -601,9 +733,9 @@ impl Repository {
             .map_err(store_error("write", CONFIG))?;
         self.config = config;
         let mut resealed = 0;
-        for listed in self.list("keys")? {
-            let mut object = KeyObject::decode(&listed.name, &self.get(&listed.name)?)
-                .map_err(Error::damaged(&listed.name))?;
+        for listed in self.list_twice("keys")? {
+            let mut object =
+                self.read(&listed.name, |bytes| KeyObject::decode(&listed.name, bytes))?;
             if object.kind == KeyKind::Index {
                 continue;
             }
@@ -624,10 +756,7 @@ impl Repository {
     fn reseal_index(&self, writer: &KeyObject, secret: &[u8]) -> Result<()> {
         let name = format!("keys/{}-index", writer.writer);
         if self.config.maintainers.is_empty() {
-            return self
-                .store
-                .delete(&name)
-                .map_err(store_error("delete", &name));
+            return self.delete_twice(&name);
         }
         let id = from_hex(&writer.writer).unwrap_or_default();
         let index_key = secret.get(32..64).unwrap_or_default();
@@ -671,6 +800,14 @@ impl Repository {
             .put(COPY, &bytes)
             .map_err(store_error("write", COPY))
     }
+}
+
+/// What stands before the name of a copy.
+const COPIES: &str = "copies/";
+
+/// Where the copy of a small object is.
+pub(crate) fn copy_of(name: &str) -> String {
+    format!("{COPIES}{name}")
 }
 
 pub(crate) fn encode_config(config: &Config, signer: Option<&Identity>) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! The whole of it over a store in memory: what attackers, crashes and other runs may do.
 
 mod crafted;
+mod loss;
 mod prune;
 mod roles;
 
@@ -88,6 +89,10 @@ impl Vault {
     }
 
     fn try_create(&self, cached: bool) -> Result<Created> {
+        self.create_after(cached, None)
+    }
+
+    fn create_after(&self, cached: bool, known: Option<(u64, crate::Id)>) -> Result<Created> {
         let cache = self.folder.path().join("cache");
         let progress = create::Progress::default();
         let options = create::Options {
@@ -99,6 +104,7 @@ impl Vault {
             parity: 2,
             level: 1,
             dry_run: false,
+            known,
             cache: cached.then_some(&cache),
             stop: &RUNNING,
             progress: &progress,
@@ -112,7 +118,7 @@ impl Vault {
 
     fn latest(&self) -> Snapshot {
         let all = self.closed().snapshots().expect("listed");
-        let all = all.into_iter().map(|snapshot| snapshot.expect("whole").0);
+        let all = all.into_iter().flatten().map(|snapshot| snapshot.0);
         all.max_by_key(|snapshot| snapshot.sequence)
             .expect("there is one")
     }
@@ -146,6 +152,20 @@ impl Vault {
     }
 
     /// What a check with the organisation's key finds.
+    /// As somebody who removes an object and its copy.
+    fn remove(&self, name: &str) {
+        for name in [name, &crate::repository::copy_of(name)] {
+            self.store.delete(name).expect("deleted");
+        }
+    }
+
+    fn flip(&self, name: &str) {
+        let mut bytes = self.store.get(name).expect("there");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        self.store.put(name, &bytes).expect("stored");
+    }
+
     fn problems(&self) -> Vec<String> {
         let options = check::Options {
             read: Some((1, 1)),

@@ -263,6 +263,12 @@ pub static DOCUMENTED: &[Documented] = &[
         data: &[
             ("packs", "integer", "packs looked at"),
             ("packs_mended", "integer", "packs mended from their parity"),
+            (
+                "objects_mended",
+                "integer",
+                "keys, writers and snapshots mended from their copies, or copies from them",
+            ),
+            ("objects_lost", "integer", "those of which neither is whole"),
             ("packs_lost", "integer", "packs beyond it, or gone"),
             ("shards_written", "integer", "index shards written anew"),
             ("shards_removed", "integer", "index shards removed"),

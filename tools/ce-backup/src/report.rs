@@ -28,6 +28,9 @@ pub(crate) fn run(
     let (findings, failed) = match acted {
         Ok(findings) => (findings, None),
         Err(fault) => {
+            if matches!(&fault, Fault::Output(error) if error.is_broken_pipe()) {
+                return ce_cli::exit_code(State::Unknown);
+            }
             ce_cli::complain(TOOL, &fault);
             let finding = Finding::new(fault.state(), fault.to_string()).cause(fault.cause());
             (vec![finding], Some(fault.state()))
@@ -54,7 +57,9 @@ pub(crate) fn run(
     // On a terminal the sentence on stderr says it already.
     let told = failed.is_some() && ce_cli::format_or_default(common) == Format::Text;
     if !told && let Err(error) = ce_cli::emit(common, &records) {
-        ce_cli::complain(TOOL, &error);
+        if !error.is_broken_pipe() {
+            ce_cli::complain(TOOL, &error);
+        }
         return ce_cli::exit_code(State::Unknown);
     }
     ce_cli::exit_code(failed.unwrap_or(state))

@@ -253,7 +253,7 @@ impl Check {
             .filter_map(|(letter, name)| taken(letter).then_some(name))
             .collect();
         let help_taken = taken('h');
-        let mut command = Common::augment_args(own);
+        let mut command = with_common(own);
         for name in conflicts {
             command = command.mut_arg(name, |argument| argument.short(None));
         }
@@ -267,6 +267,13 @@ impl Check {
     pub(crate) fn parse(&self, matches: &mut ArgMatches) -> Result<Box<dyn Observe>, clap::Error> {
         (self.parse)(matches)
     }
+}
+
+/// The common flags too. Their own description, which clap would put in its place, stays out.
+pub(crate) fn with_common(own: Command) -> Command {
+    let about = own.get_about().cloned().unwrap_or_default();
+    let long = own.get_long_about().cloned().unwrap_or(about.clone());
+    Common::augment_args(own).about(about).long_about(long)
 }
 
 fn help_without_letter() -> clap::Arg {

@@ -97,6 +97,23 @@ mod tests {
     }
 
     #[test]
+    fn every_command_says_what_it_is_for_itself() {
+        let mut whole = crate::command();
+        whole.build();
+        for command in whole.get_subcommands() {
+            let about = command.get_about().map(ToString::to_string);
+            let help = command.clone().render_long_help().to_string();
+            assert!(
+                !help.contains("all six programs") && help.lines().count() > 1,
+                "{help}"
+            );
+            if let Some(check) = find(command.get_name()) {
+                assert_eq!(about.as_deref(), Some(check.about));
+            }
+        }
+    }
+
+    #[test]
     fn no_plugin_name_is_claimed_twice() {
         let mut names: Vec<&str> = CHECKS
             .iter()

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ce_record::render::{NagiosOptions, nagios};
-use ce_record::{Finding, State};
-use clap::Command;
+use ce_record::{Finding, Metric, Record, State};
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, Command};
 
 use crate::check::{Check, Plugin};
 use crate::checks::CHECKS;
@@ -43,7 +44,7 @@ pub(crate) fn main(
     plugin: &'static Plugin,
     args: Vec<OsString>,
 ) -> ExitCode {
-    let mut args = args.into_iter();
+    let mut args = named(check, plugin, args).into_iter();
     let called: Vec<OsString> = args
         .next()
         .into_iter()
@@ -53,10 +54,13 @@ pub(crate) fn main(
     let command = check
         .full_command(Command::new(plugin.name))
         .version(env!("CARGO_PKG_VERSION"))
+        // As getopt_long(3) reads: --warn is --warning, and of a flag given twice the last counts.
+        .infer_long_args(true)
+        .args_override_self(true)
         .override_usage(format!("{} [OPTIONS]", plugin.name));
     let parsed = command.try_get_matches_from(check.rewrite(called));
     let prepared = match parsed {
-        // The guidelines of the plugins want 3 for help and version too.
+        // The guidelines of the plugins want 3 for help and version too; check_log never followed them.
         Err(error)
             if matches!(
                 error.kind(),
@@ -64,7 +68,10 @@ pub(crate) fn main(
             ) =>
         {
             let _ = write!(io::stdout(), "{}", error.render());
-            return ce_cli::exit_code(State::Unknown);
+            return ce_cli::exit_code(match plugin.name {
+                "check_log" => State::Ok,
+                _ => State::Unknown,
+            });
         }
         Err(error) => {
             let (sentence, hint) = ce_cli::usage_sentence(&error);
@@ -79,13 +86,99 @@ pub(crate) fn main(
     };
     let context = runner::context(&common);
     runner::run_to_end(check.name, &observe.into(), &context, move |records| {
+        // Of several hosts check_icmp puts the name before each label.
+        let several = plugin.name == "check_icmp" && records.len() > 1;
+        let perfdata = |record: &Record, metric: &Metric| {
+            let metric = (plugin.perfdata)(record, metric)?;
+            let name = format!("{}{}", record.host, metric.name);
+            Some(if several { metric.named(name) } else { metric })
+        };
         let options = NagiosOptions {
             word: Some(plugin.word),
-            perfdata: Some(&plugin.perfdata),
+            perfdata: Some(&perfdata),
             verbose: common.verbose,
         };
         Ok(io::stdout().write_all(nagios(records, &options).as_bytes())?)
     })
+}
+
+/// The arguments with a flag before each word that stands alone where the plugin takes such words, and with the host
+/// that it takes for granted.
+fn named(check: &'static Check, plugin: &Plugin, args: Vec<OsString>) -> Vec<OsString> {
+    let flags: &[&str] = match plugin.name {
+        "check_http" | "check_curl" => &["-I"],
+        "check_dns" => &["-H", "-s"],
+        "check_dig" | "check_smtp" => &["-H"],
+        "check_ssh" => &["-H", "-p"],
+        "check_ping" => &["-H", "", "", "", ""],
+        _ if check.name == "tcp" || plugin.name == "check_udp" => &["-H"],
+        _ => return args,
+    };
+    let command = check
+        .full_command(Command::new(plugin.name))
+        .infer_long_args(true)
+        .args_override_self(true)
+        .ignore_errors(true);
+    let given: Vec<String> = command
+        .get_positionals()
+        .map(|word| word.get_id().to_string())
+        .collect();
+    let command = match given.is_empty() {
+        true => command.arg(Arg::new("words").num_args(0..)),
+        false => command.mut_args(|arg| match arg.is_positional() {
+            true => arg.num_args(0..).action(ArgAction::Append),
+            false => arg,
+        }),
+    };
+    let Ok(matches) = command.try_get_matches_from(check.rewrite(args.clone())) else {
+        return args;
+    };
+    let id = given.first().map_or("words", String::as_str);
+    let words: Vec<OsString> = matches
+        .get_raw(id)
+        .unwrap_or_default()
+        .map(OsString::from)
+        .collect();
+    let has_host = ["host", "hostname", "hosts"].iter().any(|id| {
+        matches.try_contains_id(id).unwrap_or(false)
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
+    });
+    let mut args = args;
+    if words.is_empty() {
+        if !has_host && (check.name == "tcp" || plugin.name == "check_smtp") {
+            args.extend(["-H".into(), "127.0.0.1".into()]);
+        }
+        return args;
+    }
+    let Some(at) = args
+        .windows(words.len())
+        .rposition(|window| window == words)
+    else {
+        return args;
+    };
+    args.drain(at..at + words.len());
+    match words.as_slice() {
+        [host, limits @ ..] if plugin.name == "check_ping" => {
+            args.extend(["-H".into(), host.clone()]);
+            let text = |at: usize| {
+                limits
+                    .get(at)
+                    .map(|word| word.to_string_lossy().into_owned())
+            };
+            // First the losses, then the times.
+            for (flag, loss, time) in [("-w", 0, 2), ("-c", 1, 3)] {
+                if let (Some(loss), Some(time)) = (text(loss), text(time)) {
+                    args.extend([flag.into(), format!("{time},{loss}%").into()]);
+                }
+            }
+        }
+        words => {
+            for (flag, word) in flags.iter().zip(words) {
+                args.extend([OsString::from(flag), word.clone()]);
+            }
+        }
+    }
+    args
 }
 
 /// A usage error where Nagios looks for it: on stdout, as a plugin's line.

@@ -12,6 +12,7 @@ use ce_cli::Common;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::TOOL;
+use crate::check::with_common;
 use crate::fault::Fault;
 
 /// Every command that is no check, sorted by name.
@@ -65,7 +66,7 @@ impl Verb {
 
     /// Its subcommand, with the common flags.
     pub(crate) fn command(&self) -> Command {
-        Common::augment_args((self.augment)(Command::new(self.name))).about(self.about)
+        with_common((self.augment)(Command::new(self.name)).about(self.about))
     }
 
     /// Runs it.

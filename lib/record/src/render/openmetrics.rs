@@ -134,7 +134,15 @@ fn family_name(check: &str, metric: &str, unit: &str, is_counter: bool) -> Strin
         .strip_suffix("_percent")
         .filter(|_| unit == "ratio")
         .unwrap_or(metric);
-    let mut name = format!("ce_{}_{}", snake(check), snake(metric));
+    // The value is converted: rta_ms in ms is rta_seconds, and us alone just seconds.
+    let metric = snake(metric);
+    let metric = match metric.rsplit_once('_') {
+        _ if unit.is_empty() || is_counter => &metric,
+        Some((rest, word)) if is_short_for(word, unit) => rest,
+        None if is_short_for(&metric, unit) => unit,
+        _ => &metric,
+    };
+    let mut name = format!("ce_{}_{metric}", snake(check));
     let suffix = format!("_{unit}");
     if is_counter {
         return name;
@@ -146,6 +154,15 @@ fn family_name(check: &str, metric: &str, unit: &str, is_counter: bool) -> Strin
         name.push_str("_value");
     }
     name
+}
+
+/// Whether this word at the end of a name is a unit that is converted to this one.
+fn is_short_for(word: &str, unit: &str) -> bool {
+    match unit {
+        "seconds" => ["s", "ms", "us"].contains(&word),
+        "bytes" => ["b", "kb", "mb", "gb", "tb"].contains(&word),
+        _ => false,
+    }
 }
 
 /// Lower case, digits and `_`: what a name may consist of behind its prefix.
@@ -222,6 +239,10 @@ ce_state{host=\"www.example.org\",check=\"http\",from=\"mon1\"} 0
             ("used_bytes", "B", "ce_c_used_bytes"),
             ("rta", "ms", "ce_c_rta_seconds"),
             ("share", "%", "ce_c_share_ratio"),
+            ("rta_ms", "ms", "ce_c_rta_seconds"),
+            ("us", "us", "ce_c_seconds"),
+            ("Used MB", "MB", "ce_c_used_bytes"),
+            ("us", "", "ce_c_us"),
             ("used_percent", "%", "ce_c_used_ratio"),
             ("procs_count", "", "ce_c_procs_count_value"),
             ("hits_total", "c", "ce_c_hits_total"),

@@ -16,7 +16,7 @@ use crate::tree::{
 };
 use crate::wire::{Cursor, put_bytes, put_varint};
 
-const MAGIC: &[u8; 8] = b"CECACHE1";
+const MAGIC: &[u8; 8] = b"CECACHE2";
 /// Bytes of the file's end: offset of the table, digest of all before, magic.
 const FOOTER: u64 = 8 + 8 + 8;
 
@@ -51,6 +51,8 @@ pub(super) struct CacheReader {
     file: File,
     /// The shards of the index that the cached ids were good for.
     pub shards: Vec<Id>,
+    /// The packs that were there.
+    pub packs: Vec<Id>,
     offsets: Vec<u64>,
     table_at: u64,
     table: Option<Vec<(PathKey, u32)>>,
@@ -80,10 +82,11 @@ impl CacheReader {
             return None;
         }
         let mut cursor = Cursor::new(&head);
-        let shards = (0..cursor.count(32).ok()?)
-            .map(|_| cursor.array().map(Id))
-            .collect::<Result<_, _>>()
-            .ok()?;
+        let ids = |cursor: &mut Cursor<'_>| -> Option<Vec<Id>> {
+            let count = cursor.count(32).ok()?;
+            (0..count).map(|_| cursor.array().map(Id).ok()).collect()
+        };
+        let (shards, packs) = (ids(&mut cursor)?, ids(&mut cursor)?);
         let offsets: Vec<u64> = (0..cursor.count(8).ok()?)
             .map(|_| cursor.u64())
             .collect::<Result<_, _>>()
@@ -92,6 +95,7 @@ impl CacheReader {
         Some(CacheReader {
             file,
             shards,
+            packs,
             offsets,
             table_at,
             table: None,
@@ -279,12 +283,12 @@ impl CacheWriter {
     }
 
     /// Puts it in place of the last run's.
-    pub fn commit(mut self, shards: &[Id]) -> io::Result<()> {
+    pub fn commit(mut self, shards: &[Id], packs: &[Id]) -> io::Result<()> {
         self.offsets.push(self.at);
         let mut head = Vec::new();
-        put_varint(&mut head, shards.len() as u64);
-        for shard in shards {
-            head.extend_from_slice(&shard.0);
+        for ids in [shards, packs] {
+            put_varint(&mut head, ids.len() as u64);
+            ids.iter().for_each(|id| head.extend_from_slice(&id.0));
         }
         put_varint(&mut head, self.offsets.len() as u64);
         for offset in &self.offsets {

@@ -4,8 +4,8 @@ use crate::condemned::{self, Condemned};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::key::WriterKey;
-use crate::repository::{Repository, store_error};
-use crate::snapshot::{self, Head, Snapshot};
+use crate::repository::{Repository, copy_of, store_error};
+use crate::snapshot::{self, Head};
 
 /// How often a commit is tried when others commit at the same time.
 const ATTEMPTS: usize = 50;
@@ -36,20 +36,36 @@ pub(super) fn commit(
     repository: &Repository,
     key: &WriterKey,
     mut head: Head,
-) -> Result<(Id, u64)> {
+    known: Option<(u64, Id)>,
+) -> Result<Committed> {
     for _ in 0..ATTEMPTS {
         let newest = repository.newest(&key.id())?;
         let forgotten = crate::forgotten::last(repository, &key.id())?;
-        let (sequence, previous) = chain_end(newest.as_ref(), forgotten);
+        let (sequence, previous) = chain_end(newest, forgotten, known);
         head.previous = previous;
         let bytes = snapshot::encode(&head, sequence, key);
         let name = snapshot::name(&key.id(), sequence);
+        copy_of_the_last(repository, &key.id(), newest)?;
         if repository
             .store
             .put_new(&name, &bytes)
             .map_err(store_error("write", &name))?
         {
-            return Ok((Id::of(&bytes), sequence));
+            let copy = copy_of(&name);
+            repository
+                .store
+                .put(&copy, &bytes)
+                .map_err(store_error("write", &copy))?;
+            let there = newest.map(|(sequence, _)| sequence);
+            let last = there
+                .max(forgotten.map(|(sequence, _)| sequence))
+                .unwrap_or(0);
+            return Ok(Committed {
+                id: Id::of(&bytes),
+                sequence,
+                removed: known.map_or(0, |(sequence, _)| sequence.saturating_sub(last)),
+                unreadable: newest.is_some_and(|(_, id)| id.is_none()),
+            });
         }
     }
     Err(Error::Refused(
@@ -58,15 +74,52 @@ pub(super) fn commit(
     ))
 }
 
-/// The next number and the digest of the one before it, be it there or forgotten.
-fn chain_end(newest: Option<&Snapshot>, forgotten: Option<(u64, Id)>) -> (u64, Option<Id>) {
-    let there = newest.map(|snapshot| (snapshot.sequence, snapshot.id));
-    match there
-        .into_iter()
-        .chain(forgotten)
-        .max_by_key(|(sequence, _)| *sequence)
+/// Writes the copy of the snapshot before, if the run that made it ended between the two.
+fn copy_of_the_last(
+    repository: &Repository,
+    writer: &[u8; 16],
+    newest: Option<(u64, Option<Id>)>,
+) -> Result<()> {
+    let Some((sequence, Some(_))) = newest else {
+        return Ok(());
+    };
+    let name = snapshot::name(writer, sequence);
+    let copy = copy_of(&name);
+    if repository.store.get_range(&copy, 0, 1).is_err()
+        && let Ok(bytes) = repository.get(&name)
     {
-        Some((sequence, id)) => (sequence + 1, Some(id)),
+        repository
+            .store
+            .put(&copy, &bytes)
+            .map_err(store_error("write", &copy))?;
+    }
+    Ok(())
+}
+
+/// A snapshot at the end of its chain.
+pub(super) struct Committed {
+    pub id: Id,
+    pub sequence: u64,
+    /// How many snapshots that this machine made before are gone and were not forgotten.
+    pub removed: u64,
+    /// Whether the one before cannot be read.
+    pub unreadable: bool,
+}
+
+/// The next number and the digest of the one before it, be it there, forgotten, or removed by somebody: a number is
+/// never given twice, so that what is gone leaves a gap.
+fn chain_end(
+    newest: Option<(u64, Option<Id>)>,
+    forgotten: Option<(u64, Id)>,
+    known: Option<(u64, Id)>,
+) -> (u64, Option<Id>) {
+    let whole = |one: Option<(u64, Id)>| one.map(|(sequence, id)| (sequence, Some(id)));
+    match [newest, whole(forgotten), whole(known)]
+        .into_iter()
+        .flatten()
+        .max()
+    {
+        Some((sequence, id)) => (sequence + 1, id),
         None => (1, None),
     }
 }

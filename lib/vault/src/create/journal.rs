@@ -99,8 +99,11 @@ pub(super) fn adopt(bytes: &[u8], store: &dyn Store, index: &mut Index) {
     let mut rest = Cursor::new(bytes);
     while let Some((id, groups)) = next(&mut rest) {
         let header = store.get_range(&pack::name(&id), 0, pack::Header::LEN);
-        if header.is_ok_and(|header| pack::Header::decode(&header).is_ok()) {
-            index.add(id, &groups);
+        if let Some(header) = header
+            .ok()
+            .and_then(|bytes| pack::Header::decode(&bytes).ok())
+        {
+            index.add(id, header.session, &groups);
         }
     }
 }

@@ -203,7 +203,7 @@ impl<'a> Shared<'a> {
                 .iter_mut()
                 .for_each(|journal| journal.note(&pack));
         }
-        lock(&self.new).add(pack.id, &pack.groups);
+        lock(&self.new).add(pack.id, self.session.id, &pack.groups);
         lock(&self.buffers).push(pack.bytes);
         Ok(())
     }

@@ -42,7 +42,7 @@ impl Vault {
             .put(&pack::name(&pack.id), &pack.bytes)
             .expect("stored");
         let mut index = Index::default();
-        index.add(pack.id, &pack.groups);
+        index.add(pack.id, id, &pack.groups);
         for shard in index.encode(&key.id(), &key.index_key()) {
             self.store
                 .put(&index::name(&shard), &shard)

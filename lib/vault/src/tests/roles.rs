@@ -197,6 +197,7 @@ fn a_second_writer_neither_reads_nor_trusts_the_first() {
         parity: 2,
         level: 1,
         dry_run: false,
+        known: None,
         cache: None,
         stop: &RUNNING,
         progress: &progress,

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use ce_cli::Common;
 use ce_record::{Cause, Finding, Metric, State};
 use ce_vault::create::{self, Created, Options, Progress, What};
-use ce_vault::{Exclude, Repository, hex};
+use ce_vault::{Exclude, Id, Repository, hex};
 use clap::Args;
 
 use super::Act;
@@ -115,11 +115,17 @@ impl Act for Create {
             parity: self.parity,
             level: self.compression,
             dry_run: self.dry_run,
+            known: self.known(&repository)?,
             cache: Some(&cache),
             stop: &STOP,
             progress: &counted,
         };
-        let created = self.run(&repository, &paths, &options)?;
+        let again = !self.dry_run && repository.announce_again(&options.host)?;
+        let mut created = self.run(&repository, &paths, &options)?;
+        if again {
+            let alarm = "what this machine announced itself with was gone from the repository and is written anew";
+            created.alarms.push(alarm.to_owned());
+        }
         drop(shown);
         if let Some(id) = created.id {
             let writer = hex(&repository.writer()?.id());
@@ -130,6 +136,14 @@ impl Act for Create {
 }
 
 impl Create {
+    /// The newest snapshot that this machine remembers to have made.
+    fn known(&self, repository: &Repository) -> Result<Option<(u64, Id)>, Fault> {
+        let writer = hex(&repository.writer()?.id());
+        let known = place::known_heads(&repository.config.id);
+        let own = known.into_iter().find(|(other, _, _)| *other == writer);
+        Ok(own.map(|(_, sequence, id)| (sequence, id)))
+    }
+
     /// About how many bytes it will come to: what the last snapshot of the same paths had. Asked for on a terminal only.
     fn expected(&self, repository: &Repository, paths: &[PathBuf]) -> Option<u64> {
         if !std::io::stderr().is_terminal() {
@@ -208,11 +222,24 @@ impl Create {
             ));
         }
         progress::raise_descriptors();
-        let paths = paths
-            .iter()
-            .map(|path| absolute(path))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(create::create(repository, What::Paths(paths), options)?)
+        let (mut there, mut gone) = (Vec::new(), Vec::new());
+        for path in paths {
+            match absolute(path) {
+                Ok(path) => there.push(path),
+                Err(fault) => gone.push((path, fault)),
+            }
+        }
+        // One path of several that is gone is no reason to leave the others without a backup.
+        if there.is_empty()
+            && let Some((_, fault)) = gone.pop()
+        {
+            return Err(fault);
+        }
+        there.extend(
+            gone.into_iter()
+                .map(|(path, _)| std::path::absolute(path).unwrap_or(path.clone())),
+        );
+        Ok(create::create(repository, What::Paths(there), options)?)
     }
 
     fn exec(
@@ -260,11 +287,15 @@ impl Create {
 
     fn finding(&self, repo: &Path, created: &Created) -> Finding {
         let figures = &created.figures;
-        let state = if figures.complete {
+        let state = if figures.complete && created.alarms.is_empty() {
             State::Ok
         } else {
             State::Warning
         };
+        let alarm = created
+            .alarms
+            .first()
+            .map(|alarm| format!("; {alarm}: run ce-backup check"));
         let what = match &created.id {
             Some(id) => format!("snapshot {}", &id.to_string()[..8]),
             None => "dry run".to_owned(),
@@ -277,11 +308,12 @@ impl Create {
         let mut finding = Finding::new(
             state,
             format!(
-                "{what}: {} files, {}, {} new, {} stored{left_out}",
+                "{what}: {} files, {}, {} new, {} stored{left_out}{}",
                 figures.files,
                 bytes(figures.bytes),
                 bytes(figures.new_bytes),
-                bytes(figures.stored_bytes)
+                bytes(figures.stored_bytes),
+                alarm.unwrap_or_default()
             ),
         )
         .object(repo.display().to_string())
@@ -303,6 +335,9 @@ impl Create {
             finding = finding
                 .data("id", id.to_string())
                 .data("sequence", created.sequence);
+        }
+        for alarm in created.alarms.iter().skip(1) {
+            finding = finding.detail(alarm.as_str());
         }
         for omission in &created.omissions {
             finding = finding.detail(format!("{}: {}", omission.path, omission.why));

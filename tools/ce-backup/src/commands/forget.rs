@@ -103,10 +103,6 @@ impl Act for Forget {
                 .collect::<Result<_, _>>()?
         };
         let (mut findings, mut doomed) = (Vec::new(), Vec::new());
-        let kept = chosen
-            .iter()
-            .filter(|(_, reasons)| !reasons.is_empty())
-            .count() as u64;
         for (snapshot, reasons) in chosen {
             let id = snapshot.id.to_string();
             if reasons.is_empty() {
@@ -132,6 +128,8 @@ impl Act for Forget {
                 doomed.push(snapshot);
             }
         }
+        let all = repository.snapshots()?.len();
+        let kept = all.saturating_sub(doomed.len()) as u64;
         if !self.dry_run {
             prune::forget(&repository, &doomed)?;
         }

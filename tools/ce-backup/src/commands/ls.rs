@@ -42,6 +42,9 @@ impl Act for Ls {
             Ok(())
         })?;
         let (items, bytes) = listing.end()?;
+        if items == 0 && !paths.is_empty() {
+            return Err(super::restore::nothing(&snapshot, &paths));
+        }
         Ok(vec![
             Finding::new(
                 State::Ok,

@@ -25,6 +25,10 @@ pub(crate) struct Pruning {
     /// Rewrite packs of which more than this share is unused
     #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=100))]
     unused: u64,
+
+    /// Go on although snapshots are gone that nobody forgot: what only they need is then deleted
+    #[arg(long)]
+    despite_gaps: bool,
 }
 
 /// Delete what no snapshot needs any more, in two steps with a grace period between them
@@ -79,6 +83,7 @@ impl Pruning {
             grace: i64::try_from(self.grace.as_secs()).unwrap_or(i64::MAX),
             unused: self.unused,
             parity: 2,
+            despite_gaps: self.despite_gaps,
             dry_run,
             stop: &STOP,
         };

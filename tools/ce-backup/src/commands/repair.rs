@@ -40,9 +40,11 @@ impl Act for Repair {
         let repository = self.place.open(&repo)?;
         progress::heed_signals();
         let _shown = progress::show(None, progress::Reading::default);
+        let again = !self.dry_run && repository.announce_again(&ce_cli::hostname())?;
         let repaired = repair::repair(&repository, self.dry_run, &STOP)?;
         let lost = repaired.packs_lost.len();
-        let state = if lost == 0 {
+        let objects = repaired.objects_mended.len();
+        let state = if lost == 0 && repaired.objects_lost.is_empty() {
             State::Ok
         } else {
             State::Critical
@@ -51,9 +53,11 @@ impl Act for Repair {
         let mut finding = Finding::new(
             state,
             format!(
-                "{} of {} packs {would}mended, {lost} lost; {} index shards {would}written anew{}",
+                "{} of {} packs {would}mended, {lost} lost; {objects} keys, writers and snapshots {would}mended, {} \
+                 lost; {} index shards {would}written anew{}",
                 repaired.packs_mended.len(),
                 repaired.packs,
+                repaired.objects_lost.len(),
                 repaired.shards_written,
                 if repaired.config_restored {
                     "; config restored from its copy"
@@ -67,12 +71,24 @@ impl Act for Repair {
         .data("packs", repaired.packs)
         .data("packs_mended", repaired.packs_mended.len() as u64)
         .data("packs_lost", lost as u64)
+        .data("objects_mended", objects as u64)
+        .data("objects_lost", repaired.objects_lost.len() as u64)
         .data("shards_written", repaired.shards_written)
         .data("shards_removed", repaired.shards_removed)
         .data("config_restored", repaired.config_restored)
         .data("dry_run", self.dry_run);
+        for object in &repaired.objects_lost {
+            finding = finding.detail(format!("lost: {object}, and its copy"));
+        }
         for pack in &repaired.packs_lost {
-            finding = finding.detail(format!("lost: pack {pack}"));
+            finding = finding.detail(format!("lost: pack {pack}, or parts of it"));
+        }
+        for object in &repaired.objects_mended {
+            finding = finding.detail(format!("mended: {object}"));
+        }
+        if again {
+            finding = finding
+                .detail("what this machine announced itself with was gone and is written anew");
         }
         for pack in &repaired.packs_mended {
             finding = finding.detail(format!("mended: pack {pack}"));

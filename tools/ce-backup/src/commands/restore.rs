@@ -98,23 +98,12 @@ impl Act for Restore {
         );
         let unchanged = read(&counted.unchanged);
         if files + others == 0 && !paths.is_empty() && omissions.is_empty() {
-            let wanted = self
-                .words
-                .last()
-                .map(|path| path.display().to_string())
-                .unwrap_or_default();
-            return Err(Fault::with_hint(
-                format!(
-                    "snapshot {} has no '{wanted}'",
-                    &snapshot.id.to_string()[..8]
-                ),
-                "ce-backup find REPO SNAPSHOT GLOB looks for it",
-            ));
+            return Err(nothing(&snapshot, &paths));
         }
-        let state = if omissions.is_empty() {
-            State::Ok
-        } else {
-            State::Warning
+        let state = match (omissions.is_empty(), files + others) {
+            (true, _) => State::Ok,
+            (false, 0) => State::Critical,
+            (false, _) => State::Warning,
         };
         let left_out = match omissions.len() {
             0 => String::new(),
@@ -169,4 +158,20 @@ pub(crate) fn in_snapshot(path: &std::path::Path) -> Vec<u8> {
         .rposition(|byte| *byte != b'/')
         .map_or(start, |at| at + 1);
     bytes[start..end].to_vec()
+}
+
+/// That a snapshot has none of what was asked for.
+pub(crate) fn nothing(snapshot: &ce_vault::Snapshot, paths: &[Vec<u8>]) -> Fault {
+    let wanted: Vec<String> = paths
+        .iter()
+        .map(|path| format!("'/{}'", ce_record::shown(path)))
+        .collect();
+    Fault::with_hint(
+        format!(
+            "snapshot {} has no {}",
+            &snapshot.id.to_string()[..8],
+            wanted.join(", ")
+        ),
+        "ce-backup find REPO SNAPSHOT GLOB looks for it",
+    )
 }

@@ -55,6 +55,7 @@ pub(super) static CHECK: Check = Check::new::<Clock>(
         "the question carries a random stamp instead of this machine's time, and only its own answer is believed: a forged packet cannot move the offset",
         "of the samples the one with the least delay is judged (RFC 5905), and the first address that answers is asked: the plugin waits for all of them",
         "--quiet is the common flag; the plugin's meaning has its letter, -q",
+        "without -H it judges what the kernel says of its own clock, instead of refusing to run",
         "a unix socket as -H is refused: no time server of today listens on one",
     ],
 }]);

@@ -37,7 +37,7 @@ pub(super) static CHECK: Check = Check::new::<Disk>("disk", Group::Machine, "Fre
     .plugins(&[Plugin {
         name: "check_disk",
         word: "DISK",
-        preset: &[],
+        preset: &["--just-as-plugin"],
         perfdata: |record, metric| {
             let point = record.object.clone().unwrap_or_default();
             match &*metric.name {
@@ -48,10 +48,16 @@ pub(super) static CHECK: Check = Check::new::<Disk>("disk", Group::Machine, "Fre
         },
         deviations: &[
             "inodes are always among the perfdata (as with -P)",
-            "without any threshold it judges by -w 10% -c 5% -W 10% -K 5% instead of refusing to run",
+            "without any threshold it judges by -w 10% -c 5% -W 10% -K 5%: the plugin refuses to run, or with a path alone is always OK",
+            "a size with a unit, 5G, is that size: the plugin drops the letter and takes 5 of the -u units",
+            "ranges such as @10:20 are refused: how much is free has only one bad side",
+            "limits beyond the size are 0 in the perfdata, and the size of a -g group is rounded down once: \
+             the plugin's numbers wrap around 2^64, and it rounds each file system of the group",
             "a -w that lies below its -c is refused: it could never warn",
             "a file system mounted twice is judged once, at its shortest path: two alarms for one disk help nobody",
             "squashfs, iso9660, erofs and other images that are always full are judged only when named",
+            "-i and -I without any path drop from all file systems instead of being refused",
+            "/dev and what is mounted below /proc and /sys are judged only with -A, by -r or when named: nobody stores anything there",
             "overlay mounts of containers are judged only when named: the disk below them is judged itself",
             "ignored mounts are never touched, and a mount whose server hangs is CRITICAL by name while the others are judged",
         ],
@@ -76,6 +82,7 @@ struct Facts {
 
 impl Observe for Disk {
     fn validate(&self) -> Result<(), Fault> {
+        self.selection.validate()?;
         let rules = self.selection.rules.iter().map(|rule| &rule.limits);
         rules
             .chain([&self.selection.rest])
@@ -85,7 +92,8 @@ impl Observe for Disk {
     fn observe(&self, context: &Context) -> Result<Vec<Finding>, Fault> {
         let mounts = mounts::read(&self.flags.root)?;
         let resolve = |path: &Path| match mounts::holding(&mounts, path) {
-            Some(mount) if mount.is_remote() || !self.flags.root.is_live() => path.to_owned(),
+            _ if !self.flags.root.is_live() => Path::new("/").join(path),
+            Some(mount) if mount.is_remote() => path.to_owned(),
             _ => std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
         };
         let chosen = select::choose(
@@ -223,11 +231,36 @@ impl Disk {
 
         let threshold =
             |limit: Option<Limit>| limit.map(|limit| limit.bytes(self.flags.units, usable));
-        let state = grade(free, threshold(limits.warn), threshold(limits.crit));
+        // The plugin compares whole units, and what is left of one is not there: 24105.6 MB are not more than 24105.
+        let whole = |bytes: u64| match self.flags.just_as_plugin {
+            true => bytes - bytes % self.flags.units.0,
+            false => bytes,
+        };
+        let reached = |limit: Option<Limit>| {
+            let free = match limit {
+                Some(Limit::Units(_)) => whole(free),
+                _ => free,
+            };
+            is_reached(free, threshold(limit))
+        };
+        let state = match (reached(limits.crit), reached(limits.warn)) {
+            (true, _) => State::Critical,
+            (false, true) => State::Warning,
+            (false, false) => State::Ok,
+        };
+        // Its perfdata has the limits as what may be used of all, blocks for root included, though it judges as we do.
+        let (shown_used, shown_total) = (whole(used), whole(total));
+        let limited = if self.flags.just_as_plugin {
+            shown_total
+        } else {
+            usable
+        };
         #[allow(clippy::cast_precision_loss)]
         let used_range = |limit: Option<Limit>| {
-            threshold(limit)
-                .and_then(|bytes| Range::new(0.0, (usable as f64 - bytes).max(0.0).floor()))
+            limit.and_then(|limit| {
+                let bytes = limit.bytes(self.flags.units, limited);
+                Range::new(0.0, (limited as f64 - bytes).max(0.0).floor())
+            })
         };
         let free_percent = percent(free, usable);
         let mut summary = format!(
@@ -263,13 +296,13 @@ impl Disk {
             .object(&facts.name)
             .cause(Cause::THRESHOLD)
             .metric(
-                Metric::new("used", used, "B")
+                Metric::new("used", shown_used, "B")
                     .limits(Thresholds::new(
                         used_range(limits.warn),
                         used_range(limits.crit),
                     ))
                     .min(0i64)
-                    .max(total),
+                    .max(shown_total),
             )
             .metric(
                 Metric::new(
@@ -356,15 +389,8 @@ fn add(sum: &Space, more: &Space) -> Space {
 
 /// At or below the limit, as check_disk counts: `-c 0` tells of a file system that is quite full.
 #[allow(clippy::cast_precision_loss)]
-fn grade(free: u64, warn: Option<f64>, crit: Option<f64>) -> State {
-    let reached = |limit: Option<f64>| limit.is_some_and(|limit| free as f64 <= limit);
-    if reached(crit) {
-        State::Critical
-    } else if reached(warn) {
-        State::Warning
-    } else {
-        State::Ok
-    }
+fn is_reached(free: u64, limit: Option<f64>) -> bool {
+    limit.is_some_and(|limit| free as f64 <= limit)
 }
 
 /// Alerts at or below this percentage.

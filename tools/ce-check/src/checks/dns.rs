@@ -95,6 +95,8 @@ pub(super) static CHECK: Check = Check::new::<Dns>(
             "without -s the servers of /etc/resolv.conf are asked one after the other, each with its share of the time",
             "a name without an A and AAAA record, and SERVFAIL and REFUSED, are CRITICAL; nslookup's words are not parsed",
             "search domains are not tried: what is asked for is what is judged",
+            "a server -s without an address is CRITICAL, as any that does not answer",
+            "names are the same with and without their final dot",
         ],
     },
     Plugin {
@@ -104,6 +106,8 @@ pub(super) static CHECK: Check = Check::new::<Dns>(
         perfdata: crate::timing::perfdata,
         deviations: &[
             "without -a any answer is OK: comparing the answer with the name that was asked for tells nothing",
+            "-a is compared with whole values: 192.0.2.1 is not in 192.0.2.11",
+            "a server that does not answer is CRITICAL: dig's exit code becomes a WARNING in the plugin",
             "-A takes +tcp, +dnssec and +norecurse: dig is not run",
         ],
     },

@@ -31,13 +31,30 @@ pub(super) static CHECK: Check =
             name: "check_file_age",
             word: "FILE_AGE",
             preset: &["-w", "240", "-c", "600"],
-            perfdata: |_, metric| matches!(&*metric.name, "age" | "size").then(|| metric.clone()),
+            perfdata: |_, metric| {
+                let plain = Metric {
+                    warn: metric.warn.map(plain),
+                    crit: metric.crit.map(plain),
+                    ..metric.clone()
+                };
+                matches!(&*metric.name, "age" | "size").then_some(plain)
+            },
             deviations: &[
                 "each value is read as a plain limit or a range by its own form: one range among the four does not change what the others mean",
                 "several files and patterns can be named: a backup's name has a date in it",
                 "a file on a network file system that hangs is UNKNOWN in time instead of a plugin that never ends",
             ],
         }]);
+
+/// A limit on one side as the number alone, on whichever side it is: what check_file_age prints, and graphs draw.
+fn plain(range: Range) -> Range {
+    let number = match (range.start().is_finite(), range.end().is_finite()) {
+        (false, true) => Range::new(0.0, range.end()),
+        (true, false) => Range::new(0.0, range.start()),
+        _ => None,
+    };
+    number.filter(|_| !range.is_inverted()).unwrap_or(range)
+}
 
 /// Which of several files is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -269,10 +286,15 @@ impl Files {
                 State::Unknown
             },
         ]);
+        let mut age = Metric::new("age", now - judged.modified, "s").limits(self.ages());
+        // A file from the future is the one that is younger than 0.
+        if judged.modified <= now {
+            age = age.min(0i64);
+        }
         let mut finding = Finding::new(state, self.summary(judged, count, size, now))
             .object(object)
             .cause(Cause::THRESHOLD)
-            .metric(Metric::new("age", now - judged.modified, "s").limits(self.ages()))
+            .metric(age)
             .metric(
                 Metric::new("size", size, "B")
                     .limits(self.sizes())

@@ -79,9 +79,11 @@ const DEVIATIONS: &[&str] = &[
     "an answer that ends before its Content-Length or last chunk is CRITICAL: half a page is no page",
     "-a accepts a password on the command line with a line of detail that says who can read it",
     "a redirect drops Authorization and Cookie when it leaves the server, and a 303 (301, 302 of a POST) becomes a GET",
+    "-d looks in the headers alone, also as 'Name: regex'",
     "-b and CONNECT through a proxy, cookie jars, decompression and HTTP/2 are not there",
     "-L writes no HTML",
     "the times of each part are always among the perfdata (as with -E), but for time_headers: handing some hundred bytes to the kernel tells nothing",
+    "no more than --max-body (10 MiB) is read of a body: a longer one is UNKNOWN unless -N leaves it out",
     "-m and size count the body alone, as their names say; check_http counts the headers, too",
     "a number that is none is a usage error; the plugin takes -w x for 0 and -m x for nothing",
     "a 304 is no redirect: with -f follow it is OK instead of UNKNOWN for want of a Location",
@@ -171,9 +173,13 @@ fn start(flags: &Flags) -> Result<Start, String> {
         }
     };
     let port = flags.port.unwrap_or(url.port);
-    // With a whole URL, -H is the virtual host that is asked for all the same.
     if let Some((host, own_port)) = named {
-        url.host = host;
+        if !host.eq_ignore_ascii_case(&url.host) {
+            return Err(format!(
+                "-H {host} and a URL of {}: give the address to connect to as -I",
+                url.host
+            ));
+        }
         url.port = own_port.unwrap_or(url.port);
     }
     let host = flags.address.clone().unwrap_or_else(|| url.host.clone());

@@ -67,9 +67,11 @@ pub(super) static CHECK: Check = Check::new::<Load>(
 .plugins(&[Plugin {
     name: "check_load",
     word: "LOAD",
-    preset: &[],
+    preset: &["--just-as-plugin"],
     perfdata: |_, metric| Some(metric.clone()),
     deviations: &[
+        "-c without -w is refused: the plugin takes 0 for what is missing, which warns always, or is CRITICAL always without both",
+        "an average is judged by a whole range where one is given, 1:5: the plugin reads its first number or its second",
         "--percpu counts the CPUs that are online, not those configured: the others do no work",
     ],
 }]);
@@ -104,6 +106,10 @@ pub(super) struct Load {
     /// Judge the load for each online CPU
     #[arg(short = 'r', long)]
     percpu: bool,
+
+    /// Refuse to run without limits, as check_load does
+    #[arg(long, hide = true)]
+    just_as_plugin: bool,
 
     #[command(flatten)]
     root: Root,
@@ -142,6 +148,12 @@ struct Facts {
 
 impl Observe for Load {
     fn validate(&self) -> Result<(), Fault> {
+        if self.just_as_plugin && (self.warning.is_none() || self.critical.is_none()) {
+            return Err(Fault::Usage {
+                message: "both -w and -c are needed".to_owned(),
+                hint: Some("check_load -w 15,10,5 -c 30,25,20".to_owned()),
+            });
+        }
         (0..3).try_for_each(|at| refuse_contradiction("-w", "-c", self.thresholds(at)))
     }
 
@@ -261,6 +273,7 @@ mod tests {
             critical: Some(three(critical).unwrap()),
             percpu,
             procs_to_show: 0,
+            just_as_plugin: false,
             root: Root::new("/"),
         }
     }
@@ -323,5 +336,21 @@ mod tests {
         assert!(load("5", "3", false).validate().is_err());
         assert!(load("5", "9,9,4", false).validate().is_err());
         assert!(load("5", "5", false).validate().is_ok());
+    }
+
+    #[test]
+    fn as_the_plugin_it_wants_both_limits() {
+        for (just_as_plugin, warning, fine) in [
+            (false, None, true),
+            (true, None, false),
+            (true, Some("4"), true),
+        ] {
+            let load = Load {
+                warning: warning.map(|text| three(text).unwrap()),
+                just_as_plugin,
+                ..load("4", "9", false)
+            };
+            assert_eq!(load.validate().is_ok(), fine, "{load:?}");
+        }
     }
 }

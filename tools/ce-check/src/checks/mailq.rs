@@ -39,7 +39,16 @@ pub(super) static CHECK: Check = Check::new::<Mailq>("mailq", Group::Machine, "M
         name: "check_mailq",
         word: "MAILQ",
         preset: &[],
-        perfdata: |_, metric| (metric.name == "messages").then(|| metric.clone().named("unsent")),
+        // check_mailq prints the count from which it alerts, not the last that is fine.
+        perfdata: |_, metric| {
+            let from = |range: Range| Range::new(0.0, range.end() + 1.0).unwrap_or(range);
+            let unsent = Metric {
+                warn: metric.warn.map(from),
+                crit: metric.crit.map(from),
+                ..metric.clone().named("unsent")
+            };
+            (metric.name == "messages").then_some(unsent)
+        },
         deviations: &[
             "it reads the spool folders and calls no mailq, so it needs the right to read them instead of sudo: -s is taken and does nothing",
             "-W and -C count recipients' domains for postfix, exim, sendmail and nullmailer; for qmail, messages that are not yet processed",

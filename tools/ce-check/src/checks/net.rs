@@ -420,15 +420,23 @@ impl Net {
                     .min(0i64),
             );
         }
+        let measured = finding.metrics.len();
         match rates {
             Some(rates) => rates.metrics(self, finding),
-            None => finding,
+            None => {
+                // Named all the same: Munin asks once for its graphs, and that may be the first run.
+                let mut finding = Rates::unknown(facts).metrics(self, finding);
+                for metric in &mut finding.metrics[measured..] {
+                    metric.value = None;
+                }
+                finding
+            }
         }
     }
 }
 
 /// What happened since the last run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Rates {
     errors: u64,
     drops: u64,
@@ -472,6 +480,14 @@ fn rates(facts: &Facts, previous: &Previous<Table>) -> Option<Rates> {
 }
 
 impl Rates {
+    /// What stands for rates that are not known yet.
+    fn unknown(facts: &Facts) -> Self {
+        Self {
+            use_percent: facts.speed.map(|_| 0.0),
+            ..Self::default()
+        }
+    }
+
     fn metrics(&self, net: &Net, finding: Finding) -> Finding {
         let rate = |name: &'static str, value: f64| {
             Metric::new(name, Number::rounded(value, 0), "B").min(0i64)
@@ -713,5 +729,21 @@ mod tests {
             (facts[1].physical, facts[1].speed, facts[1].counters.errors),
             (true, None, 7)
         );
+    }
+    #[test]
+    fn the_first_run_names_what_later_ones_measure() {
+        let counters = Counters::default();
+        let names = |finding: &Finding| -> Vec<String> {
+            let metrics = finding.metrics.iter();
+            metrics.map(|metric| metric.name.to_string()).collect()
+        };
+        let first = net("").judge(&eth0(), None);
+        let later = net("").judge(&eth0(), Some(&before(counters, true)));
+        assert_eq!(names(&first), names(&later));
+        let known = |name: &str| {
+            let mut metrics = first.metrics.iter();
+            metrics.any(|metric| metric.name == name && metric.value.is_some())
+        };
+        assert!(known("speed") && !known("rx_bytes") && !known("use_percent"));
     }
 }

@@ -74,19 +74,21 @@ pub(super) static CHECK: Check = Check::new::<Ping>(
     Plugin {
         name: "check_ping",
         word: "PING",
-        preset: &[],
+        preset: &["--just-as-plugin"],
         perfdata: |_, metric| {
             matches!(&*metric.name, "rta" | "pl").then(|| in_plugins_unit(metric))
         },
         deviations: &[
             "requests go out every 200 ms instead of every second (-i): the answer is there sooner",
             "the program ping is not run; -L is taken and does nothing",
+            "a loss above 100% is refused: it could never be reached",
+            "0.0.0.0 is no host: nothing answers for it",
         ],
     },
     Plugin {
         name: "check_icmp",
         word: "PING",
-        preset: &["--interval", "80ms"],
+        preset: &["--interval", "80ms", "--just-as-plugin"],
         perfdata: |_, metric| (metric.name != "jitter").then(|| in_plugins_unit(metric)),
         deviations: &[
             "no setuid: a datagram socket where net.ipv4.ping_group_range allows it",
@@ -136,11 +138,11 @@ pub(super) struct Ping {
     more_hosts: Vec<String>,
 
     /// WARNING when the mean round trip (ms, or with us, ms, s) or the loss reaches this
-    #[arg(short, long, value_name = "RTA,LOSS%", overrides_with = "warning")]
+    #[arg(short, long, value_name = "RTA[,LOSS%]", overrides_with = "warning")]
     warning: Option<Limit>,
 
     /// CRITICAL when the mean round trip or the loss reaches this
-    #[arg(short, long, value_name = "RTA,LOSS%", overrides_with = "critical")]
+    #[arg(short, long, value_name = "RTA[,LOSS%]", overrides_with = "critical")]
     critical: Option<Limit>,
 
     /// Requests to send to each host
@@ -171,6 +173,10 @@ pub(super) struct Ping {
     /// Taken from check_ping: no HTML is written
     #[arg(short = 'L', long, hide = true)]
     link: bool,
+
+    /// As the plugins: who has no address is UNKNOWN
+    #[arg(long, hide = true)]
+    just_as_plugin: bool,
 
     /// Taken from check_icmp
     #[arg(short = 'I', long, value_name = "TIME", hide = true)]
@@ -204,7 +210,8 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Limit {
     rta: Duration,
-    loss_percent: f64,
+    /// The embedded one where only a round trip is given.
+    loss_percent: Option<f64>,
 }
 
 impl std::str::FromStr for Limit {
@@ -212,9 +219,13 @@ impl std::str::FromStr for Limit {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let fault = || format!("'{text}' is no pair of round trip and loss such as 100,20%");
-        let (rta, loss) = text.split_once(',').ok_or_else(fault)?;
-        let loss_percent = loss.trim_end_matches('%').parse().map_err(|_| fault())?;
-        if !(0.0..=100.0).contains(&loss_percent) {
+        let (rta, loss) = match text.split_once(',') {
+            Some((rta, loss)) => (rta, Some(loss)),
+            None => (text, None),
+        };
+        let percent = |loss: &str| loss.trim_end_matches('%').parse().map_err(|_| fault());
+        let loss_percent: Option<f64> = loss.map(percent).transpose()?;
+        if loss_percent.is_some_and(|loss| !(0.0..=100.0).contains(&loss)) {
             return Err(format!("{fault}: a loss is 0% to 100%", fault = fault()));
         }
         Ok(Self {
@@ -226,11 +237,11 @@ impl std::str::FromStr for Limit {
 
 const DEFAULT_WARNING: Limit = Limit {
     rta: Duration::from_millis(200),
-    loss_percent: 40.0,
+    loss_percent: Some(40.0),
 };
 const DEFAULT_CRITICAL: Limit = Limit {
     rta: Duration::from_millis(500),
-    loss_percent: 80.0,
+    loss_percent: Some(80.0),
 };
 
 impl Observe for Ping {
@@ -266,7 +277,13 @@ impl Observe for Ping {
                 .into_iter()
                 .map(|(host, thread)| match thread.join() {
                     Ok(Ok(finding)) => finding.host(host),
-                    Ok(Err(fault)) => runner::explain(&fault).host(host),
+                    Ok(Err(fault)) => {
+                        let mut finding = runner::explain(&fault).host(host);
+                        if self.just_as_plugin && finding.cause == Some(Cause::DNS) {
+                            finding.state = State::Unknown;
+                        }
+                        finding
+                    }
                     Err(_) => Finding::new(State::Unknown, "internal error")
                         .cause(Cause::INTERNAL)
                         .host(host),
@@ -313,9 +330,19 @@ impl Ping {
             (warning, critical) => {
                 let never = Limit {
                     rta: Duration::MAX,
-                    loss_percent: f64::INFINITY,
+                    loss_percent: Some(f64::INFINITY),
                 };
-                (warning.unwrap_or(never), critical.unwrap_or(never))
+                let filled = |limit: Option<Limit>, usual: Limit| {
+                    let limit = limit.unwrap_or(never);
+                    Limit {
+                        loss_percent: limit.loss_percent.or(usual.loss_percent),
+                        ..limit
+                    }
+                };
+                (
+                    filled(warning, DEFAULT_WARNING),
+                    filled(critical, DEFAULT_CRITICAL),
+                )
             }
         }
     }
@@ -332,10 +359,8 @@ impl Ping {
     fn loss_range(&self) -> Thresholds {
         let (warning, critical) = self.limits();
         let range = |limit: Limit| {
-            limit
-                .loss_percent
-                .is_finite()
-                .then(|| Range::new(0.0, limit.loss_percent))?
+            let loss = limit.loss_percent.filter(|loss| loss.is_finite())?;
+            Range::new(0.0, loss)
         };
         Thresholds::new(range(warning), range(critical))
     }
@@ -383,7 +408,10 @@ impl Ping {
         let rta = mean(&trips);
         let (warning, critical) = self.limits();
         let reaches = |limit: Limit| {
-            loss_percent >= limit.loss_percent || rta.is_some_and(|rta| rta >= limit.rta)
+            limit
+                .loss_percent
+                .is_some_and(|limit| loss_percent >= limit)
+                || rta.is_some_and(|rta| rta >= limit.rta)
         };
         let state = match (sent, rta) {
             (0, _) => State::Critical,
@@ -537,12 +565,17 @@ mod tests {
 
     #[test]
     fn limits_are_pairs_and_cannot_contradict_each_other() {
-        for bad in ["100", "100,120%", "x,1%", "100,x", "-1,5%", ""] {
+        for bad in ["100,", "100,120%", "x,1%", "100,x", "-1,5%", ""] {
             assert!(bad.parse::<Limit>().is_err(), "{bad}");
         }
         assert_eq!(
             "1.5,20%".parse::<Limit>().unwrap().rta,
             Duration::from_micros(1500)
+        );
+        let limits = ping("-H x -w 100 -c 500").limits();
+        assert_eq!(
+            (limits.0.loss_percent, limits.1.loss_percent),
+            (Some(40.0), Some(80.0))
         );
         assert!(ping("-H x -w 500,20% -c 100,60%").validate().is_err());
         assert!(ping("-H x -w 100,60% -c 500,20%").validate().is_err());

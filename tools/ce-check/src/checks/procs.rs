@@ -125,7 +125,7 @@ pub(super) struct Procs {
     no_kthreads: bool,
 
     /// Leave out this process only, not others of the same program
-    #[arg(short = 'T', long)]
+    #[arg(short = 'T', long, alias = "traditional-filter")]
     traditional: bool,
 
     #[command(flatten)]

@@ -28,6 +28,8 @@ pub(super) static CHECK: Check = Check::new::<Smtp>(
     perfdata: crate::timing::perfdata,
     deviations: &[
         "a server that greets with 4xx or 5xx turns everybody away: CRITICAL, not WARNING",
+        "a server that closes without a greeting, or does not start TLS when asked, is CRITICAL: no mail gets in",
+        "-R without the -C that it judges is refused",
         "a sender (-f) that is refused is a WARNING",
         "with -S the certificate must be trusted and be of the name (--insecure takes any)",
         "-D judges the certificate beside the rest instead of ending there",

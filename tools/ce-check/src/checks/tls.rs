@@ -96,7 +96,7 @@ pub(super) struct Tls {
     #[arg(long, value_name = "WARN[,CRIT]", value_parser = judge::lifetime)]
     lifetime: Option<judge::Lifetime>,
 
-    /// What must be right: all of chain, dates and name; all but the name; nothing
+    /// What must be right: full (chain, dates and name), chain (all but the name) or off (nothing)
     #[arg(long, value_name = "WHAT", default_value = "full")]
     verify: What,
 

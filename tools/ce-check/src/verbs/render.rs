@@ -1,14 +1,16 @@
 //! `ce-check render`: records on stdin in any format.
 
 use std::cmp::Reverse;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ce_cli::Common;
 use ce_record::render::Format;
 use ce_record::{Cause, Finding, Line, Reader, Record, State};
 use clap::Args;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::{Act, Verb};
 use crate::fault::Fault;
@@ -49,7 +51,7 @@ impl Act for Render {
             mut records,
             foreign,
             faults,
-        } = Stream::read(io::stdin().lock())?;
+        } = Stream::read(common.timeout)?;
         let count = records.len();
         if self.only_problems {
             records.retain(|record| record.state != State::Ok);
@@ -115,9 +117,15 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    /// Reads standard input to its end, or until the time is over.
+    ///
     /// # Errors
     /// There is not even one record.
-    pub(super) fn read(input: impl io::BufRead) -> Result<Self, Fault> {
+    pub(super) fn read(timeout: Option<Duration>) -> Result<Self, Fault> {
+        let input = io::BufReader::new(Timed {
+            input: io::stdin().lock(),
+            deadline: timeout.map(|timeout| Instant::now() + timeout),
+        });
         let mut stream = Self {
             records: Vec::new(),
             foreign: Vec::new(),
@@ -137,5 +145,27 @@ impl Stream {
             return Err(Fault::Absent(NONE.to_owned()));
         }
         Ok(stream)
+    }
+}
+
+/// Standard input, waited for no longer than until a deadline.
+struct Timed<'a> {
+    input: io::StdinLock<'a>,
+    deadline: Option<Instant>,
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(deadline) = self.deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).map_err(io::Error::other)?;
+            let input = [PollFd::new(&self.input, PollFlags::IN)];
+            match poll(&mut { input }, Some(&left)) {
+                Ok(0) => return Err(io::Error::other("its end did not come in time")),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.input.read(buffer)
     }
 }

@@ -24,16 +24,52 @@ pub(super) static VERB: Verb = Verb::new::<Run>(
     "Run the checks that a file names, all in one process",
 );
 
+const LONG_ABOUT: &str = "\
+Run the checks that a file names, all in one process
+
+A check that is broken, panics or hangs is reported as UNKNOWN by its name, and the others go on. Records are written as \
+they come; text and plugin output when all have ended, worst first.
+
+FILE is TOML. It has a table [[check]] for each check; ce-check list names the checks that there are:
+
+  [[check]]
+  check = \"http\"
+  hostname = \"www.example.org\"
+  ssl = true
+  not-regex = [\"maintenance\", \"unexpected error\"]
+  warning = \"2s\"
+  object = \"shop\"
+  timeout = \"20s\"
+
+A key is a long flag of that check (ce-check http --help names them): a text or a number is its value, true gives a flag \
+that takes none, false leaves it out, and a list gives the flag once for each of its values. These keys are no flags:
+
+check: the check's name; it must be there.
+
+host and object: what the records are filed under, in place of what the check itself says. They choose nothing: which \
+machine is asked stands in hostname.
+
+timeout: how long the check has, in seconds or with a unit such as 500ms or 2m; 10 s unless somebody says otherwise. -t of \
+the command line shortens it for all.
+
+ttl: for how long the record holds, in the same form; 0 takes the default away.
+
+args: further arguments, put behind the flags as they are. Where their order matters, all stand here:
+
+  [[check]]
+  check = \"disk\"
+  args = [\"-w\", \"20%\", \"-p\", \"/\", \"-C\", \"-w\", \"5G\", \"-p\", \"/boot\"]
+
+[defaults] stands once and takes timeout, ttl and host, which hold for every check that does not say otherwise:
+
+  [defaults]
+  timeout = \"10s\"
+  ttl = \"10m\"
+  host = \"web1\"";
+
 /// Run the checks that a file names, all in one process
-///
-/// The file is TOML: a [[check]] for each, with check = "NAME" and that check's long flags as keys (a list repeats the
-/// flag, true gives it alone). host and object say what its records are filed under, timeout and ttl how long it has
-/// and its record holds; args is a list of further arguments. [defaults] takes timeout, ttl and host.
-///
-/// A check that is broken, panics or hangs is reported as UNKNOWN by its name, and the others go on. Records are
-/// written as they come; text and plugin output when all have ended, worst first.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(long_about = LONG_ABOUT, after_help = "Examples:
   ce-check run /etc/ce/checks.toml
   ce-check run --only disk --only load /etc/ce/checks.toml
   ce-check run --jitter 30s /etc/ce/checks.toml | ce-check submit --nagios /var/lib/nagios4/rw/nagios.cmd")]
@@ -182,5 +218,33 @@ impl Run {
             .metric(Metric::new("checks", tally.checks, "").min(0i64))
             .metric(Metric::new("broken", tally.broken, "").min(0i64))
             .metric(Metric::new("cut_off", tally.cut_off, "").min(0i64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_of_the_help_are_a_file_that_runs() {
+        let example: String = LONG_ABOUT
+            .lines()
+            .filter_map(|line| line.strip_prefix("  "))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, example).unwrap();
+        let jobs = file::load(&path, Duration::from_secs(1)).unwrap();
+        assert_eq!(jobs.len(), 2);
+        for job in jobs {
+            assert!(
+                job.observe.is_ok(),
+                "{}: {:?}",
+                job.check,
+                job.observe.err()
+            );
+            assert_eq!(job.ttl, Some(Duration::from_secs(600)));
+        }
     }
 }

@@ -156,7 +156,7 @@ impl Act for Submit {
             mut records,
             foreign,
             faults,
-        } = Stream::read(io::stdin().lock())?;
+        } = Stream::read(common.timeout)?;
         if self.only_problems {
             records.retain(|record| record.state != State::Ok);
         }

@@ -19,6 +19,7 @@ use crate::root::Root;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   ce-check disk
+  ce-check disk /srv
   ce-check disk -w 20% -c 10% -p / -C -w 5G -c 2G -p /boot
   ce-check disk --local -X tmpfs --format nagios")]
 pub(super) struct Flags {
@@ -41,6 +42,10 @@ pub(super) struct Flags {
     /// Judge this mount point, device, or the file system that holds this path
     #[arg(short, long, value_name = "PATH", visible_alias = "partition")]
     pub(super) path: Vec<PathBuf>,
+
+    /// Judge these too, as with -p
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
 
     /// Take -p only for mount points and devices themselves
     #[arg(short = 'E', long)]
@@ -146,6 +151,10 @@ pub(super) struct Flags {
     /// Taken for compatibility: the worst always comes first
     #[arg(short, long, hide = true)]
     pub(super) errors_only: bool,
+
+    /// Count in whole units and set limits against the whole size, as check_disk does
+    #[arg(long, hide = true)]
+    pub(super) just_as_plugin: bool,
 
     #[command(flatten)]
     pub(super) root: Root,

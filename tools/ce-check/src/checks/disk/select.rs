@@ -1,11 +1,13 @@
 //! Which file systems are judged, and by what: the command line from left to right.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use regex::Regex;
 
 use super::limit::{Limit, Limits};
+use crate::fault::Fault;
 use crate::mounts::{self, Mount};
 
 /// What a path option picks.
@@ -85,9 +87,11 @@ impl Selection {
                 Step::Group(String::new())
             })
         })?;
-        each(matches, "path", &mut steps, |path: &PathBuf| {
-            Ok(Step::Target(Target::Path(path.clone())))
-        })?;
+        for name in ["path", "paths"] {
+            each(matches, name, &mut steps, |path: &PathBuf| {
+                Ok(Step::Target(Target::Path(path.clone())))
+            })?;
+        }
         each(matches, "all", &mut steps, |_: &bool| {
             Ok(Step::Target(Target::Matching(regex("", false)?)))
         })?;
@@ -153,6 +157,18 @@ impl Selection {
         }
         selection
     }
+
+    /// Refuses a -i that stands before every path: it would drop nothing.
+    pub(super) fn validate(&self) -> Result<(), Fault> {
+        let picks = |rule: &Rule| !matches!(rule.target, Target::NotMatching(_));
+        if self.rules.first().is_some_and(|rule| !picks(rule)) && self.rules.iter().any(picks) {
+            return Err(Fault::Usage {
+                message: "-i and -I drop from the paths before them, and there are none".to_owned(),
+                hint: Some("put them behind -p, -r or -A".to_owned()),
+            });
+        }
+        Ok(())
+    }
 }
 
 fn last_line(text: &str) -> &str {
@@ -198,7 +214,7 @@ const IMAGES: [&str; 5] = ["cramfs", "erofs", "iso9660", "squashfs", "udf"];
 
 /// The file systems that the rules pick; without picking rules all that hold data, each once.
 ///
-/// `resolve` follows symbolic links of a path that is no mount point. `Err` names the rule that picks nothing.
+/// `resolve` makes a path that is no mount point absolute and follows its symbolic links. `Err` names the rule that picks nothing.
 pub(super) fn choose<'a>(
     selection: &Selection,
     mounts: &'a [Mount],
@@ -234,10 +250,12 @@ pub(super) fn choose<'a>(
         };
         match &rule.target {
             Target::Path(path) => {
+                // A word such as tmpfs is no device: it stands beside many mounts, and may be a folder here.
+                let is_device = path.as_os_str().as_bytes().contains(&b'/');
                 let named = mounts
                     .iter()
                     .rev()
-                    .find(|mount| mount.point == *path || *path == *mount.source);
+                    .find(|mount| mount.point == *path || (is_device && *path == *mount.source));
                 let mount = named.or_else(|| {
                     if exact {
                         None
@@ -247,8 +265,12 @@ pub(super) fn choose<'a>(
                 });
                 let path = match mount {
                     Some(mount) if named.is_some() => mount.point.clone(),
+                    _ if path.is_relative() => resolve(path),
                     _ => path.clone(),
                 };
+                if mount.is_some_and(|mount| !keep(mount)) {
+                    continue;
+                }
                 add(mount, path, &mut chosen);
             }
             Target::Rest => {
@@ -257,16 +279,17 @@ pub(super) fn choose<'a>(
                 }
             }
             Target::Matching(regex) => {
-                let mut found = false;
-                for mount in mounts
+                let picked: Vec<&Mount> = mounts
                     .iter()
-                    .filter(|mount| keep(mount) && !mount.is_pseudo() && matches(regex, mount))
-                {
-                    add(Some(mount), mount.point.clone(), &mut chosen);
-                    found = true;
-                }
-                if !found {
+                    .filter(|mount| keep(mount) && has_space(mount) && matches(regex, mount))
+                    .filter(|mount| !is_hidden(mounts, mount))
+                    .collect();
+                if picked.is_empty() {
                     return Err(format!("no file system matches '{}'", regex.as_str()));
+                }
+                let is_twin = |mount: &Mount| picked.iter().any(|other| stands_for(other, mount));
+                for mount in picked.iter().copied().filter(|mount| !is_twin(mount)) {
+                    add(Some(mount), mount.point.clone(), &mut chosen);
                 }
             }
             Target::NotMatching(regex) => {
@@ -284,21 +307,10 @@ fn matches(regex: &Regex, mount: &Mount) -> bool {
 
 /// Mounts that hold data, each file system once, at its shortest path.
 fn by_default(mounts: &[Mount]) -> impl Iterator<Item = &Mount> {
-    let hidden = move |mount: &Mount| {
+    let twin = move |mount: &Mount| {
         mounts
             .iter()
-            .rev()
-            .find(|other| other.point == mount.point)
-            .is_some_and(|newest| newest != mount)
-    };
-    let twin = move |mount: &Mount| {
-        let length = |mount: &Mount| mount.point.as_os_str().len();
-        mounts.iter().any(|other| {
-            other.device == mount.device
-                && other.point != mount.point
-                && length(other) < length(mount)
-                && !hidden(other)
-        })
+            .any(|other| stands_for(other, mount) && !is_hidden(mounts, other))
     };
     mounts.iter().filter(move |mount| {
         let system = ["/proc", "/sys"]
@@ -306,140 +318,31 @@ fn by_default(mounts: &[Mount]) -> impl Iterator<Item = &Mount> {
             .any(|tree| mount.point.starts_with(tree));
         let image = IMAGES.contains(&mount.kind.as_str());
         let container = mount.kind == "overlay" && mount.point != Path::new("/");
-        !mount.is_pseudo() && !system && !image && !container && !hidden(mount) && !twin(mount)
+        !mount.is_pseudo()
+            && !system
+            && !image
+            && !container
+            && !is_hidden(mounts, mount)
+            && !twin(mount)
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mount(point: &str, kind: &str, device: &str) -> Mount {
-        Mount {
-            device: device.to_owned(),
-            subtree: "/".into(),
-            point: point.into(),
-            options: "rw".to_owned(),
-            kind: kind.to_owned(),
-            source: format!("/dev/{kind}{device}").into(),
-            super_options: "rw".to_owned(),
-        }
-    }
-
-    fn names(selection: &Selection, mounts: &[Mount], exact: bool) -> Result<Vec<String>, String> {
-        let chosen = choose(selection, mounts, exact, Path::to_path_buf, |_| true)?;
-        Ok(chosen
-            .iter()
-            .map(|one| one.name.display().to_string())
-            .collect())
-    }
-
-    fn machine() -> Vec<Mount> {
-        vec![
-            mount("/proc", "proc", "0:1"),
-            mount("/", "ext4", "8:1"),
-            mount("/srv", "xfs", "8:2"),
-            mount("/srv/www/files", "xfs", "8:2"),
-            mount("/snap/core", "squashfs", "7:1"),
-            mount("/sys/fs/cgroup", "tmpfs", "0:9"),
-            mount("/var/lib/docker/x/merged", "overlay", "0:50"),
-        ]
-    }
-
-    #[test]
-    fn without_paths_each_file_system_that_holds_data_is_judged_once() {
-        let selection = Selection::from_steps(std::iter::empty());
-        assert_eq!(names(&selection, &machine(), false).unwrap(), ["/", "/srv"]);
-        assert_eq!(selection.rest, Limits::EMBEDDED);
-    }
-
-    #[test]
-    fn a_path_takes_the_thresholds_before_it_and_clear_forgets_them() {
-        let percent = |percent: f64| Limit::Percent(percent);
-        let path = |path: &str| Step::Target(Target::Path(path.into()));
-        let selection = Selection::from_steps(
-            [
-                Step::Warn(percent(10.0)),
-                path("/srv"),
-                Step::Clear,
-                Step::Crit(percent(5.0)),
-                path("/"),
-            ]
-            .into_iter(),
-        );
-        let mounts = machine();
-        let chosen = choose(&selection, &mounts, false, Path::to_path_buf, |_| true).unwrap();
-        assert_eq!(
-            (chosen[0].limits.warn, chosen[0].limits.crit),
-            (Some(percent(10.0)), None)
-        );
-        assert_eq!(
-            (chosen[1].limits.warn, chosen[1].limits.crit),
-            (None, Some(percent(5.0)))
-        );
-    }
-
-    #[test]
-    fn thresholds_before_the_first_clear_hold_for_what_no_path_names() {
-        let limit = |percent: f64| Limit::Percent(percent);
-        let path = |path: &str| Step::Target(Target::Path(path.into()));
-        let steps = [
-            Step::Warn(limit(10.0)),
-            Step::Clear,
-            Step::Warn(limit(20.0)),
-            path("/"),
-        ];
-        let selection = Selection::from_steps(steps.into_iter());
-        let mounts = machine();
-        let chosen = choose(&selection, &mounts, false, Path::to_path_buf, |_| true).unwrap();
-        let limits: Vec<_> = chosen
-            .iter()
-            .map(|one| (one.name.to_str().unwrap(), one.limits.warn))
-            .collect();
-        assert_eq!(
-            limits,
-            [("/srv", Some(limit(10.0))), ("/", Some(limit(20.0)))]
-        );
-    }
-
-    #[test]
-    fn a_path_is_a_mount_point_a_device_or_lies_below_one() {
-        let select = |path: &str| {
-            Selection::from_steps([Step::Target(Target::Path(path.into()))].into_iter())
-        };
-        for (path, exact, found) in [
-            ("/srv", true, "/srv"),
-            ("/dev/ext48:1", true, "/"),
-            ("/srv/www", false, "/srv"),
-        ] {
-            assert_eq!(names(&select(path), &machine(), exact).unwrap(), [found]);
-        }
-        let mounts = machine();
-        let chosen = choose(
-            &select("/srv/www"),
-            &mounts,
-            true,
-            Path::to_path_buf,
-            |_| true,
-        )
-        .unwrap();
-        assert_eq!(chosen[0].mount, None);
-    }
-
-    #[test]
-    fn expressions_pick_and_drop_and_one_that_picks_nothing_is_an_error() {
-        let matching = |pattern: &str| Step::Target(Target::Matching(Regex::new(pattern).unwrap()));
-        let dropping =
-            |pattern: &str| Step::Target(Target::NotMatching(Regex::new(pattern).unwrap()));
-        let selection =
-            Selection::from_steps([matching("^/s"), dropping("www|snap|sys")].into_iter());
-        assert_eq!(names(&selection, &machine(), false).unwrap(), ["/srv"]);
-        let selection = Selection::from_steps([dropping("srv")].into_iter());
-        assert_eq!(names(&selection, &machine(), false).unwrap(), ["/"]);
-        let selection = Selection::from_steps([matching("nope")].into_iter());
-        assert_eq!(
-            names(&selection, &machine(), false).unwrap_err(),
-            "no file system matches 'nope'"
-        );
-    }
+/// Whether another was mounted over it.
+fn is_hidden(mounts: &[Mount], mount: &Mount) -> bool {
+    let newest = mounts.iter().rev().find(|other| other.point == mount.point);
+    newest.is_some_and(|newest| newest != mount)
 }
+
+/// Whether `other` is the same file system at a shorter path.
+fn stands_for(other: &Mount, mount: &Mount) -> bool {
+    let place = |mount: &Mount| (mount.point.as_os_str().len(), mount.point.clone());
+    other.device == mount.device && place(other) < place(mount)
+}
+
+/// Holds data, or something of the kernel's for which there is only so much room.
+fn has_space(mount: &Mount) -> bool {
+    !mount.is_pseudo() || ["devtmpfs", "efivarfs", "hugetlbfs"].contains(&mount.kind.as_str())
+}
+
+#[cfg(test)]
+mod tests;

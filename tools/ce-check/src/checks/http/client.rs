@@ -299,6 +299,8 @@ fn read_body(stream: &mut Stream, way: &Way, framing: Framing, rest: Vec<u8>) ->
                     "closed the connection after {} of {all} bytes",
                     body.bytes
                 )),
+                // The last chunk has come; what might stand behind it is no content.
+                Framing::Chunked if chunked.is_over() => End::Complete,
                 Framing::Chunked => End::Broken(format!(
                     "closed the connection within a chunk after {} bytes",
                     body.bytes

@@ -113,18 +113,13 @@ fn ending(flags: &Flags, body: &Body) -> Option<Problem> {
             error.cause(),
             format!("{error} after {} of the body", bytes(body.bytes)),
         )),
-        // Only who asked for a size wants to know the whole of it.
-        End::Limit => (flags
-            .pagesize
-            .is_some_and(|size| size.max.is_none_or(|max| max > flags.max_body)))
-        .then(|| {
+        // One that is too large already is judged so.
+        End::Limit => page_size(flags, body).is_none().then(|| {
+            let limit = bytes(flags.max_body);
             Problem::new(
                 State::Unknown,
                 Cause::CONFIG,
-                format!(
-                    "the body is larger than --max-body {}",
-                    bytes(flags.max_body)
-                ),
+                format!("the body is longer than --max-body {limit}, or leave it out with -N"),
             )
         }),
     }
@@ -160,7 +155,7 @@ fn text(flags: &Flags, body: &Body) -> Vec<Problem> {
                     excerpt(wanted)
                 ))),
                 (true, false) => found += 1,
-                (false, true) => {}
+                (false, true) => problems.extend(unsearched(flags, body, wanted)),
                 (false, false) => {
                     missing.push(format!("{} does not match{beyond}", excerpt(wanted)));
                 }
@@ -176,13 +171,26 @@ fn text(flags: &Flags, body: &Body) -> Vec<Problem> {
                     excerpt(unwanted)
                 )));
             }
-            Ok(_) => {}
+            Ok(_) => problems.extend(unsearched(flags, body, unwanted)),
         }
     }
     if !(flags.any && found > 0) {
         problems.extend(missing.into_iter().map(Problem::content));
     }
     problems
+}
+
+/// That something is nowhere in a body can only be told of all of it.
+fn unsearched(flags: &Flags, body: &Body, unwanted: &str) -> Option<Problem> {
+    body.is_cut().then(|| {
+        let text = format!(
+            "{} is not in the first {} of the body, more is not searched: raise --max-search {}",
+            excerpt(unwanted),
+            bytes(body.kept.len() as u64),
+            bytes(flags.max_search)
+        );
+        Problem::new(State::Unknown, Cause::CONFIG, text)
+    })
 }
 
 /// A literal regex finds by the fastest means there is; it cannot be malformed.

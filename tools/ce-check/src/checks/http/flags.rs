@@ -8,7 +8,8 @@ use clap::Args;
 
 use super::pointer::PointerTest;
 use super::values::{
-    CertificateDays, Encryption, HeaderTest, OnRedirect, PageSize, StatusTest, header, limit, size,
+    CertificateDays, Encryption, HeaderTest, OnRedirect, PageSize, StatusTest, header, limit,
+    search_size, size,
 };
 
 /// A web server's answer, its content, its speed and its certificate
@@ -50,7 +51,7 @@ pub(super) struct Flags {
     #[arg(short, long, value_name = "PATH", default_value = "/")]
     pub(super) url: String,
 
-    /// Speak TLS, of this version only (1.2, 1.3) or from it on (1.2+)
+    /// Speak TLS; with -S1.2 or --ssl=1.3 of this version only, with -S1.2+ from it on
     #[arg(short = 'S', long, value_name = "VERSION", num_args = 0..=1, require_equals = true, default_missing_value = "1.2+")]
     pub(super) ssl: Option<Encryption>,
 
@@ -195,8 +196,8 @@ pub(super) struct Flags {
     #[arg(long, value_name = "SIZE", default_value = "10M", value_parser = size)]
     pub(super) max_body: u64,
 
-    /// Search no more than this of the body
-    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = size)]
+    /// Search no more than this of the body, which is kept in memory; 256M at most
+    #[arg(long, value_name = "SIZE", default_value = "10M", value_parser = search_size)]
     pub(super) max_search: u64,
 
     /// WARNING when it all takes longer, in seconds, with a unit (500ms), or outside a range of seconds
@@ -214,6 +215,10 @@ pub(super) struct Flags {
     /// Taken for compatibility: each part's time is always among the metrics
     #[arg(short = 'E', long, hide = true)]
     pub(super) extended_perfdata: bool,
+
+    /// Taken for compatibility: only HTTP/1.1 is spoken
+    #[arg(long, value_name = "VERSION", hide = true, value_parser = ["1.1"])]
+    pub(super) http_version: Option<String>,
 
     /// Taken for compatibility: no HTML is written
     #[arg(short = 'L', long, hide = true)]

@@ -5,7 +5,7 @@ use ce_record::quantity::{bytes, duration};
 use ce_record::{Cause, Finding, Metric, Record, State};
 use jiff::Timestamp;
 
-use super::client::{Answer, End, Hop, Times};
+use super::client::{Answer, Hop, Times};
 use super::expect::{self, Problem};
 use super::flags::Flags;
 use super::report;
@@ -236,14 +236,6 @@ fn details(flags: &Flags, walked: &Walked, mut finding: Finding, now: Timestamp)
                 ));
             }
         }
-    }
-    if let Some(answer) = answer(last)
-        && matches!(answer.body.end, End::Limit)
-    {
-        let limit = bytes(flags.max_body);
-        finding = finding.detail(format!(
-            "the body goes on: no more than --max-body {limit} is read"
-        ));
     }
     for pair in walked.hops.windows(2) {
         if pair[0].url.secure && !pair[1].url.secure {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -172,6 +172,15 @@ impl Server for Spool {
 }
 
 impl Spool {
+    /// What root writes Nagios could neither read nor remove: it becomes the folder owner's.
+    fn give(&self, file: &File) -> io::Result<()> {
+        let folder = std::fs::metadata(&self.0)?;
+        if file.metadata()?.uid() == 0 && folder.uid() != 0 {
+            std::os::unix::fs::fchown(file, Some(folder.uid()), Some(folder.gid()))?;
+        }
+        Ok(())
+    }
+
     /// Nagios takes files named `c` and six more characters once an empty `NAME.ok` stands beside them.
     fn put(&self, result: &Passive) -> Result<(), Refusal> {
         let refuse = |error: io::Error| Refusal::new(Cause::SYSTEM, error.to_string());
@@ -187,11 +196,13 @@ impl Spool {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(refuse(error)),
                 Ok(mut file) => {
-                    let written = file
-                        .write_all(contents.as_bytes())
+                    let mark = path.with_extension("ok");
+                    let written = self
+                        .give(&file)
+                        .and_then(|()| file.write_all(contents.as_bytes()))
                         .and_then(|()| file.sync_all());
-                    let ok = written.and_then(|()| File::create_new(path.with_extension("ok")));
-                    return ok.map(|_| ()).map_err(|error| {
+                    let ok = written.and_then(|()| self.give(&File::create_new(mark)?));
+                    return ok.map_err(|error| {
                         let _ = std::fs::remove_file(&path);
                         refuse(error)
                     });
