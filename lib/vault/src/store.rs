@@ -4,6 +4,7 @@ mod dir;
 mod http;
 mod limit;
 mod memory;
+mod sftp;
 
 use std::io;
 
@@ -11,6 +12,7 @@ pub use dir::DirStore;
 pub use http::Remote;
 pub use limit::{Limit, Limits};
 pub use memory::MemoryStore;
+pub use sftp::{Sftp, SftpStore};
 
 /// An object as a listing names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
