@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ssh2::{Channel, ExtendedData};
 
-use self::client::{Answer, Client, Trouble};
+use self::client::{Answer, Client, Handle, Trouble};
 use self::dial::Link;
 use self::pool::Pool;
 use self::wire::{Attributes, code};
@@ -191,19 +191,25 @@ impl SftpStore {
         }
     }
 
-    /// Fills a file with a new name in the folder of those.
-    fn fill(&self, client: &mut Client<Channel>, path: &str, bytes: &[u8]) -> Answer<()> {
+    /// Fills a file with a new name in the folder of those; `folder` is opened meanwhile.
+    fn fill(
+        &self,
+        client: &mut Client<Channel>,
+        path: &str,
+        folder: Option<&str>,
+        bytes: &[u8],
+    ) -> Answer<Option<Handle>> {
         let limit = self.options.remote.limits.upload.as_ref();
-        let mut filled = client.create(path, bytes, limit);
+        let mut filled = client.create(path, folder, bytes, limit);
         if filled
             .as_ref()
             .is_err_and(|trouble| trouble.is(code::NO_SUCH_FILE))
         {
             make_folders(client, parent(path).unwrap_or("."))?;
-            filled = client.create(path, bytes, limit);
+            filled = client.create(path, folder, bytes, limit);
         }
         let Err(trouble) = filled else {
-            return Ok(());
+            return filled;
         };
         // OpenSSH says no more than that it failed, whatever the reason.
         let full = trouble.is(code::FAILURE)
@@ -223,7 +229,7 @@ impl SftpStore {
         bytes: &[u8],
         left: &mut Vec<String>,
         client: &mut Client<Channel>,
-        mut place: impl FnMut(&mut Client<Channel>, &str, &str) -> Answer<T>,
+        mut place: impl FnMut(&mut Client<Channel>, &str, &str, Option<&Handle>) -> Answer<T>,
     ) -> Answer<T> {
         for path in left.drain(..) {
             discard(client, &path)?;
@@ -232,8 +238,8 @@ impl SftpStore {
         let target = self.path(name);
         let folder = parent(&target).unwrap_or(".");
         left.push(temporary.clone());
-        self.fill(client, &temporary, bytes)?;
-        let mut placed = place(client, &temporary, &target);
+        let opened = self.fill(client, &temporary, Some(folder), bytes)?;
+        let mut placed = place(client, &temporary, &target, opened.as_ref());
         if placed
             .as_ref()
             .is_err_and(|trouble| trouble.is(code::NO_SUCH_FILE))
@@ -242,13 +248,17 @@ impl SftpStore {
             if let Some(above) = parent(folder) {
                 client.sync_folder(above)?;
             }
-            placed = place(client, &temporary, &target);
+            placed = place(client, &temporary, &target, None);
+        }
+        match &opened {
+            Some(folder) => client.forget(folder),
+            None if placed.is_ok() => client.sync_folder(folder)?,
+            None => {}
         }
         if matches!(placed, Err(Trouble::Status { .. })) {
             discard(client, &temporary)?;
         }
         let placed = placed?;
-        client.sync_folder(folder)?;
         left.clear();
         Ok(placed)
     }
@@ -373,21 +383,29 @@ impl Store for SftpStore {
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut left: Vec<String> = Vec::new();
         self.with(|client| {
-            self.write(name, bytes, &mut left, client, |client, from, to| {
-                if client.replace(from, to)? {
-                    return Ok(());
-                }
-                match client.rename(from, to) {
-                    Err(trouble @ Trouble::Status { .. }) if !trouble.is(code::NO_SUCH_FILE) => {
-                        if !exists(client, to)? {
-                            return Err(trouble);
-                        }
-                        client.remove(to)?;
-                        client.rename(from, to)
+            self.write(
+                name,
+                bytes,
+                &mut left,
+                client,
+                |client, from, to, folder| {
+                    if client.replaces() {
+                        return client.replace(from, to, folder);
                     }
-                    renamed => renamed,
-                }
-            })
+                    match client.rename(from, to, folder) {
+                        Err(trouble @ Trouble::Status { .. })
+                            if !trouble.is(code::NO_SUCH_FILE) =>
+                        {
+                            if !exists(client, to)? {
+                                return Err(trouble);
+                            }
+                            client.remove(to)?;
+                            client.rename(from, to, folder)
+                        }
+                        renamed => renamed,
+                    }
+                },
+            )
         })
     }
 
@@ -408,20 +426,28 @@ impl Store for SftpStore {
                 return ours(client, asked);
             }
             let before = asked;
-            self.write(name, bytes, &mut left, client, |client, from, to| {
-                asked = true;
-                match client.rename(from, to) {
-                    Ok(()) => Ok(true),
-                    Err(trouble @ Trouble::Status { .. }) if !trouble.is(code::NO_SUCH_FILE) => {
-                        if !exists(client, to)? {
-                            return Err(trouble);
+            self.write(
+                name,
+                bytes,
+                &mut left,
+                client,
+                |client, from, to, folder| {
+                    asked = true;
+                    match client.rename(from, to, folder) {
+                        Ok(()) => Ok(true),
+                        Err(trouble @ Trouble::Status { .. })
+                            if !trouble.is(code::NO_SUCH_FILE) =>
+                        {
+                            if !exists(client, to)? {
+                                return Err(trouble);
+                            }
+                            discard(client, from)?;
+                            ours(client, before)
                         }
-                        discard(client, from)?;
-                        ours(client, before)
+                        Err(trouble) => Err(trouble),
                     }
-                    Err(trouble) => Err(trouble),
-                }
-            })
+                },
+            )
         })
     }
 
@@ -471,7 +497,7 @@ impl Store for SftpStore {
     fn now(&self) -> io::Result<i64> {
         self.with(|client| {
             let probe = self.path(&format!("{TEMPORARY}/{}", hex(&random::<12>())));
-            self.fill(client, &probe, b"")?;
+            self.fill(client, &probe, None, b"")?;
             let known = client.stat(&probe);
             discard(client, &probe)?;
             known?.modified.map(i64::from).ok_or_else(|| {

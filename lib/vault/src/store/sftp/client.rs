@@ -225,7 +225,7 @@ impl<S: Read + Write> Client<S> {
     }
 
     /// Closes it without waiting for the answer.
-    fn forget(&mut self, handle: &Handle) {
+    pub fn forget(&mut self, handle: &Handle) {
         let id = self.ask(request::CLOSE, |body| body.text(&handle.0));
         self.unheeded.insert(id);
     }
@@ -242,9 +242,35 @@ impl<S: Read + Write> Client<S> {
     }
 
     /// Makes a file that must not be there yet and fills it; it has reached the disk where the server can see to that.
-    pub fn create(&mut self, path: &str, bytes: &[u8], limit: Option<&Limit>) -> Answer<()> {
+    /// Meanwhile `folder` is opened for [`Client::rename`], where that can be.
+    pub fn create(
+        &mut self,
+        path: &str,
+        folder: Option<&str>,
+        bytes: &[u8],
+        limit: Option<&Limit>,
+    ) -> Answer<Option<Handle>> {
         let id = self.open(path, flag::WRITE | flag::CREATE | flag::EXCLUSIVE);
-        let handle = self.handle(id)?;
+        let folder = folder
+            .filter(|_| self.extensions.fsync)
+            .map(|folder| self.open(folder, flag::READ));
+        let opened = self.handle(id);
+        let folder = match folder.map(|id| self.handle(id)) {
+            None | Some(Err(Trouble::Status { .. })) => None,
+            Some(folder) => Some(folder?),
+        };
+        let written = match opened {
+            Ok(file) => self.fill(&file, bytes, limit),
+            Err(trouble) => Err(trouble),
+        };
+        if let (Err(Trouble::Status { .. }), Some(folder)) = (&written, &folder) {
+            self.forget(folder);
+        }
+        written.map(|()| folder)
+    }
+
+    /// Fills a file and closes it.
+    fn fill(&mut self, handle: &Handle, bytes: &[u8], limit: Option<&Limit>) -> Answer<()> {
         let mut waiting = VecDeque::new();
         let mut written = Ok(());
         let ahead = (AHEAD / self.piece).max(1);
@@ -270,7 +296,7 @@ impl<S: Read + Write> Client<S> {
         }
         // The rest is asked for at once: what fails before makes the whole fail.
         if written.is_ok() && self.extensions.fsync {
-            waiting.push_back(self.extended("fsync@openssh.com", Body::default().text(&handle.0)));
+            waiting.push_back(self.sync(handle));
         }
         waiting.push_back(self.ask(request::CLOSE, |body| body.text(&handle.0)));
         for id in waiting {
@@ -375,20 +401,36 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// Gives a file another name, in place of what has it, in one step; `false` where the server cannot.
-    pub fn replace(&mut self, from: &str, to: &str) -> Answer<bool> {
-        if !self.extensions.posix_rename {
-            return Ok(false);
-        }
+    /// Whether the server renames in place of what has the name, in one step.
+    pub fn replaces(&self) -> bool {
+        self.extensions.posix_rename
+    }
+
+    /// Gives a file another name, in place of what has it where [`Client::replaces`].
+    pub fn replace(&mut self, from: &str, to: &str, folder: Option<&Handle>) -> Answer<()> {
         let body = Body::default().text(from).text(to);
         let id = self.extended("posix-rename@openssh.com", body);
-        self.done(id).map(|()| true)
+        self.renamed(id, folder)
     }
 
     /// Gives a file another name that must be free.
-    pub fn rename(&mut self, from: &str, to: &str) -> Answer<()> {
+    pub fn rename(&mut self, from: &str, to: &str, folder: Option<&Handle>) -> Answer<()> {
         let id = self.ask(request::RENAME, |body| body.text(from).text(to));
-        self.done(id)
+        self.renamed(id, folder)
+    }
+
+    /// Has the folder's entries reach the disk too, in the same round trip: OpenSSH does one thing after the other.
+    fn renamed(&mut self, id: u32, folder: Option<&Handle>) -> Answer<()> {
+        let synced = folder.map(|folder| self.sync(folder));
+        let renamed = self.done(id);
+        if let Some(id) = synced {
+            self.reply(id)?;
+        }
+        renamed
+    }
+
+    fn sync(&mut self, handle: &Handle) -> u32 {
+        self.extended("fsync@openssh.com", Body::default().text(&handle.0))
     }
 
     /// Removes a file.
@@ -426,7 +468,7 @@ impl<S: Read + Write> Client<S> {
             Err(Trouble::Status { .. }) => return Ok(()),
             handle => handle?,
         };
-        let id = self.extended("fsync@openssh.com", Body::default().text(&handle.0));
+        let id = self.sync(&handle);
         self.forget(&handle);
         match self.done(id) {
             Err(Trouble::Status { .. }) => Ok(()),
