@@ -6,7 +6,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ce_tests::program::project;
 use ce_tests::server::{Server, free_port};
 use ce_tests::wait;
 use ce_vault::store::{Limit, Limits, Sftp, SftpStore, Store};
@@ -49,7 +48,7 @@ fn conforms(store: &dyn Store) {
     assert!(store.get("packs/aa/x").is_err());
 }
 
-fn noise(len: usize) -> Vec<u8> {
+pub fn noise(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     blake3::Hasher::new().finalize_xof().fill(&mut bytes);
     bytes
@@ -294,7 +293,7 @@ fn a_folder_that_may_not_be_written_is_said_to_be_so() {
 #[test]
 fn a_full_disk_is_said_to_be_so_and_what_was_begun_is_removed() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("mounting a small file system needs root");
+        // Nobody else may mount a small file system.
         return;
     }
     let small = tempfile::tempdir().expect("a folder");
@@ -443,13 +442,26 @@ fn jump_hosts_are_passed_as_told_or_as_ssh_config_says() {
     assert!(first.log().matches("Accepted publickey").count() > before);
 
     let nowhere = free_port();
+    let mut options = last.client();
+    options.jumps = vec![hop(&first)];
+    options.port = Some(nowhere);
+    options.remote.retry.attempts = 2;
+    let (_, words) = refused(options);
+    assert!(
+        words.contains(&format!("does not reach [127.0.0.1]:{nowhere}")),
+        "{words}"
+    );
+    let closed = Sshd::start("AllowTcpForwarding no");
+    let authorized = fs::read_to_string(last.at("key.pub")).expect("a key");
+    fs::write(closed.at("authorized"), authorized).expect("a file");
+    known += &fs::read_to_string(closed.at("known_hosts")).expect("a file");
+    fs::write(last.at("known_hosts"), &known).expect("a file");
     let (_, words) = refused(Sftp {
-        jumps: vec![hop(&first)],
-        port: Some(nowhere),
+        jumps: vec![hop(&closed)],
         ..last.client()
     });
     assert!(
-        words.contains(&format!("does not reach [127.0.0.1]:{nowhere}")),
+        words.contains("prohibited") && !words.contains("attempts"),
         "{words}"
     );
 }
@@ -547,112 +559,5 @@ fn limits_are_kept() {
     for took in [upload, download] {
         assert!(took > Duration::from_millis(850), "{took:?}");
         assert!(took < Duration::from_millis(2500), "{took:?}");
-    }
-}
-
-/// How fast 64 MiB go there and come back: `CE_SPEED=1 cargo test --release -p ce-tests --test stores -- speed --nocapture`.
-#[test]
-fn speed_on_a_fast_and_on_a_far_link() {
-    if std::env::var_os("CE_SPEED").is_none() {
-        return;
-    }
-    let sshd = Sshd::start("");
-    for connections in [1, 4] {
-        let mut options = sshd.client();
-        options.remote.connections = connections;
-        measure("loopback", options);
-    }
-    let _far = Far::new(25, 200);
-    let settings = format!("ListenAddress {}", Far::ADDRESS);
-    let sshd = Sshd::start_by(&settings, &["ip", "netns", "exec", Far::NAME]);
-    let known = fs::read_to_string(sshd.at("known_hosts")).expect("a file");
-    fs::write(
-        sshd.at("known_hosts"),
-        known.replace("127.0.0.1", Far::ADDRESS),
-    )
-    .expect("a file");
-    for connections in [1, 2, 4] {
-        let mut options = sshd.client();
-        Far::ADDRESS.clone_into(&mut options.host);
-        options.remote.connections = connections;
-        measure("200 Mbit/s, 25 ms each way", options);
-    }
-}
-
-fn measure(link: &str, options: Sftp) {
-    let store = SftpStore::new(options);
-    let connections = store.connections();
-    let object = noise(8 << 20);
-    store.now().expect("it works");
-    let timed = |what: &str, work: &(dyn Fn(&str) + Sync)| {
-        let begun = Instant::now();
-        std::thread::scope(|scope| {
-            for thread in 0..connections {
-                scope.spawn(move || {
-                    for number in (thread..8).step_by(connections) {
-                        work(&format!("packs/{number}"));
-                    }
-                });
-            }
-        });
-        let took = begun.elapsed().as_secs_f64();
-        let rate = 64.0 * 1.048_576 * 8.0 / took;
-        eprintln!(
-            "{link}, {connections} connections: {what} 64 MiB in {took:.2} s, {rate:.0} Mbit/s"
-        );
-    };
-    timed("connected and wrote", &|name| {
-        store.put(name, &object).expect("stored")
-    });
-    timed("wrote", &|name| store.put(name, &object).expect("stored"));
-    timed("read", &|name| {
-        assert!(store.get(name).expect("there") == object)
-    });
-    let begun = Instant::now();
-    for number in 0..10 {
-        store.put(&format!("small/{number}"), b"x").expect("stored");
-    }
-    let put = begun.elapsed() / 10;
-    let begun = Instant::now();
-    for number in 0..10 {
-        store.get(&format!("small/{number}")).expect("there");
-    }
-    eprintln!(
-        "{link}: a small object is written in {put:.1?}, read in {:.1?}",
-        begun.elapsed() / 10
-    );
-}
-
-/// Another network behind a link that is slow to answer.
-struct Far {
-    _link: Server,
-}
-
-impl Far {
-    const NAME: &str = "ce-sftp-far";
-    const ADDRESS: &str = "10.213.7.2";
-
-    fn new(delay_ms: u32, mbit: u32) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let ip = |words: &[&str]| Command::new("ip").args(words).status();
-        assert!(ip(&["netns", "add", Self::NAME]).expect("ip").success());
-        let mut command = Command::new(project().join("tests/bench/link"));
-        command.args([Self::NAME, &delay_ms.to_string(), &mbit.to_string()]);
-        let log = folder.path().join("log");
-        let link = Server::start(&mut command, &log);
-        wait::until("link", Duration::from_secs(10), || {
-            fs::read_to_string(&log)
-                .ok()
-                .filter(|said| said.contains("up"))
-        });
-        Far { _link: link }
-    }
-}
-
-impl Drop for Far {
-    fn drop(&mut self) {
-        let _ = Command::new("ip")
-            .args(["netns", "del", Self::NAME])
-            .status();
     }
 }

@@ -33,7 +33,7 @@ const TEMPORARY: &str = "tmp";
 const WINDOW: u32 = 8 << 20;
 /// Bytes of one packet of SSH; servers need not take longer ones (RFC 4253, section 6.1).
 const PACKET: u32 = 32 << 10;
-/// Folders that one connection lists at once; OpenSSH's server keeps 100 open.
+/// Folders that one connection lists at once; the OpenSSH of 2008 kept no more than 100 files open.
 const FOLDERS: usize = 32;
 
 /// Where a repository is and how it is reached. What is not given here, ssh_config says, or else it is as usual with ssh.
@@ -47,13 +47,13 @@ pub struct Sftp {
     pub port: Option<u16>,
     /// The repository's folder, which need not exist yet; a relative one begins at the user's own.
     pub path: String,
-    /// Private keys; none for those of ssh_config or the usual ones.
+    /// Private keys, for hosts on the way too; none for those of ssh_config or the usual ones.
     pub identity_files: Vec<PathBuf>,
     /// A file whose first line opens encrypted keys.
     pub passphrase_file: Option<PathBuf>,
     /// Whether an agent's keys are used.
     pub agent: bool,
-    /// Files with the keys of servers; none for those of ssh_config or the usual ones.
+    /// Files with the keys of servers, of hosts on the way too; none for those of ssh_config or the usual ones.
     pub known_hosts: Vec<PathBuf>,
     /// Hosts on the way, `[user@]host[:port]`, in the order of the way; none for those of ssh_config.
     pub jumps: Vec<String>,
@@ -279,7 +279,11 @@ impl SftpStore {
                 let listed = self.with(|client| client.list(&paths))?;
                 for (folder, entries) in names.iter().zip(listed) {
                     for (name, attributes) in entries {
-                        if let Ok(name) = String::from_utf8(name) {
+                        // A name that is a way elsewhere is no name.
+                        if let Ok(name) = String::from_utf8(name)
+                            && !name.is_empty()
+                            && !name.contains('/')
+                        {
                             found.push((format!("{folder}/{name}"), attributes));
                         }
                     }

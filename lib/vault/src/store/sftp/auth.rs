@@ -56,23 +56,26 @@ impl Attempts {
     }
 }
 
-/// Logs in, or says what was tried.
-pub fn authenticate(session: &Session, target: &Target, options: &Sftp) -> Result<(), Fault> {
+/// Logs in, or says what was tried. On the way, keys that were given are for the end of it most likely: others follow.
+pub fn authenticate(
+    session: &Session,
+    target: &Target,
+    options: &Sftp,
+    on_the_way: bool,
+) -> Result<(), Fault> {
     let mut attempts = Attempts::default();
     let chosen = &options.identity_files;
+    let only = if on_the_way { &[][..] } else { chosen };
     if with_files(session, target, options, chosen, &mut attempts)?
-        || with_agent(session, target, chosen, &mut attempts)?
-    {
-        return Ok(());
-    }
-    if chosen.is_empty()
-        && with_files(
-            session,
-            target,
-            options,
-            &target.identity_files,
-            &mut attempts,
-        )?
+        || with_agent(session, target, only, &mut attempts)?
+        || only.is_empty()
+            && with_files(
+                session,
+                target,
+                options,
+                &target.identity_files,
+                &mut attempts,
+            )?
     {
         return Ok(());
     }

@@ -227,7 +227,14 @@ impl<S: Read + Write> Client<S> {
     /// Closes it without waiting for the answer.
     pub fn forget(&mut self, handle: &Handle) {
         let id = self.ask(request::CLOSE, |body| body.text(&handle.0));
-        self.unheeded.insert(id);
+        self.disregard(id);
+    }
+
+    /// Nobody waits for the answer, which may have come already.
+    fn disregard(&mut self, id: u32) {
+        if self.early.remove(&id).is_none() {
+            self.unheeded.insert(id);
+        }
     }
 
     fn open(&mut self, path: &str, flags: u32) -> u32 {
@@ -373,7 +380,7 @@ impl<S: Read + Write> Client<S> {
                     code: code::EOF, ..
                 } => Vec::new(),
                 other => {
-                    self.unheeded.extend(waiting.iter().map(|(id, ..)| *id));
+                    waiting.iter().for_each(|(id, ..)| self.disregard(*id));
                     return Err(unexpected(other));
                 }
             };
@@ -383,7 +390,7 @@ impl<S: Read + Write> Client<S> {
             bytes.extend(&data);
             if data.is_empty() {
                 // Here it ends, whatever its length was said to be.
-                self.unheeded.extend(waiting.iter().map(|(id, ..)| *id));
+                waiting.iter().for_each(|(id, ..)| self.disregard(*id));
                 return Ok(bytes);
             }
             if data.len() < len && at + data.len() != known {
@@ -567,5 +574,148 @@ fn unexpected(reply: Reply) -> Trouble {
     match reply {
         Reply::Status { code, message } => Trouble::Status { code, message },
         _ => wire::Garbled.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that does all that the protocol allows and OpenSSH does not do: it reads less than it is asked for, answers
+    /// the last request first, and says little of what a folder holds.
+    #[derive(Default)]
+    struct Odd {
+        file: Vec<u8>,
+        asked: Vec<u8>,
+        answers: Vec<Vec<u8>>,
+        /// What is left of the answer that is being read.
+        begun: Vec<u8>,
+        listed: bool,
+    }
+
+    impl Odd {
+        fn answer(&mut self, kind: u8, id: u32, body: &Body) {
+            let body = [&[kind][..], &id.to_be_bytes(), &body.0].concat();
+            let packet = [&(body.len() as u32).to_be_bytes()[..], &body].concat();
+            self.answers.push(packet);
+        }
+
+        fn serve(&mut self, packet: &[u8]) {
+            let number =
+                |at: usize| u32::from_be_bytes(packet[at..at + 4].try_into().expect("four bytes"));
+            if packet[0] == request::INIT {
+                self.answers.push(vec![0, 0, 0, 5, 2, 0, 0, 0, 3]);
+                return;
+            }
+            let id = number(1);
+            let status = |code| Body::default().number(code).text("").text("");
+            match packet[0] {
+                request::OPEN | request::OPENDIR => {
+                    self.answer(102, id, &Body::default().text("h"));
+                }
+                request::FSTAT => self.answer(105, id, &Body::default().number(0)),
+                request::LSTAT => {
+                    let known = Body::default().number(0b1101).long(7);
+                    self.answer(105, id, &known.number(0o100_600).number(1).number(2));
+                }
+                request::READ => {
+                    let (offset, len) = (number(14) as usize, number(18) as usize);
+                    let end = self.file.len().min(offset + len.min(1000));
+                    match self.file.get(offset..end).filter(|data| !data.is_empty()) {
+                        Some(data) => {
+                            let data = Body::default().text(data);
+                            self.answer(103, id, &data);
+                        }
+                        None => self.answer(101, id, &status(code::EOF)),
+                    }
+                }
+                request::READDIR if !self.listed => {
+                    self.listed = true;
+                    let names = Body::default().number(2).text(".").text("").number(0);
+                    self.answer(104, id, &names.text("x").text("").number(0));
+                }
+                request::READDIR => self.answer(101, id, &status(code::EOF)),
+                request::RENAME => self.answer(101, id, &status(code::FAILURE)),
+                _ => self.answer(101, id, &status(code::OK)),
+            }
+        }
+    }
+
+    impl Write for Odd {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.asked.extend(bytes);
+            while let Some((len, rest)) = self.asked.split_first_chunk::<4>() {
+                let len = u32::from_be_bytes(*len) as usize;
+                let Some(packet) = rest.get(..len).map(<[u8]>::to_vec) else {
+                    break;
+                };
+                self.asked.drain(..4 + len);
+                self.serve(&packet);
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.answers.clear();
+            Ok(())
+        }
+    }
+
+    impl Read for Odd {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            if self.begun.is_empty() {
+                self.begun = self.answers.pop().unwrap_or_default();
+            }
+            let len = into.len().min(self.begun.len()).min(777);
+            into[..len].copy_from_slice(&self.begun[..len]);
+            self.begun.drain(..len);
+            Ok(len)
+        }
+    }
+
+    #[test]
+    fn a_server_may_answer_in_pieces_and_in_any_order() {
+        let file: Vec<u8> = (0..100_000u32).map(|number| (number / 3) as u8).collect();
+        let mut client = Client::new(Odd {
+            file: file.clone(),
+            ..Odd::default()
+        })
+        .expect("greeted");
+        assert_eq!(client.read("f", 0, None, None).expect("read"), file);
+        let part = client.read("f", 99_000, Some(5000), None).expect("read");
+        assert_eq!(part, file[99_000..]);
+        let part = client.read("f", 10, Some(50_000), None).expect("read");
+        assert_eq!(part, file[10..50_010]);
+        client.create("f", Some("."), &file, None).expect("written");
+        assert!(!client.replaces());
+        let refused = client.rename("f", "g", None).expect_err("refused");
+        assert!(refused.is(code::FAILURE));
+        let listed = client.list(&["d".to_owned()]).expect("listed");
+        let (name, attributes) = &listed[0][0];
+        assert_eq!((listed[0].len(), &name[..]), (1, &b"x"[..]));
+        assert!(attributes.is_file() && attributes.size == Some(7));
+        assert!(client.early.is_empty(), "answers nobody asked for are kept");
+    }
+
+    #[test]
+    fn a_greeting_in_words_is_not_sftp() {
+        struct Words(&'static [u8]);
+        impl Read for Words {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                self.0.read(into)
+            }
+        }
+        impl Write for Words {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let said = Client::new(Words(b"Welcome to this host")).map(drop);
+        assert!(matches!(said, Err(Trouble::Garbled(_))));
+        let said = Client::new(Words(b"\0\0")).map(drop);
+        assert!(matches!(said, Err(Trouble::Broken(_))));
     }
 }
