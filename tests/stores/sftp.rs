@@ -326,6 +326,15 @@ fn a_full_disk_is_said_to_be_so_and_what_was_begun_is_removed() {
     store.put("packs/2", &bytes).expect("stored");
 }
 
+/// An object of which more than a MiB has come.
+fn unfinished(sshd: &Sshd) -> Option<()> {
+    fs::read_dir(sshd.at("repo/tmp"))
+        .ok()?
+        .flatten()
+        .any(|entry| entry.metadata().is_ok_and(|file| file.len() > 1 << 20))
+        .then_some(())
+}
+
 #[test]
 fn a_server_killed_in_a_transfer_is_tried_until_it_is_back() {
     let mut sshd = Sshd::start("");
@@ -338,12 +347,6 @@ fn a_server_killed_in_a_transfer_is_tried_until_it_is_back() {
     let store = SftpStore::new(options);
     store.now().expect("it works");
     let bytes = noise(12 << 20);
-    let unfinished = |sshd: &Sshd| {
-        fs::read_dir(sshd.at("repo/tmp"))
-            .ok()?
-            .flatten()
-            .find(|entry| entry.metadata().is_ok_and(|file| file.len() > 1 << 20))
-    };
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| store.put("packs/1", &bytes));
         wait::until("half a file", Duration::from_secs(10), || unfinished(&sshd));
@@ -367,6 +370,36 @@ fn a_server_killed_in_a_transfer_is_tried_until_it_is_back() {
     sshd.kill();
     sshd.restart();
     assert!(!store.put_new("packs/1", b"x").expect("answered"));
+}
+
+/// Takes the minute after which silence is taken for the end: `CE_DRILL=1`.
+#[test]
+fn a_server_that_falls_silent_is_left_for_a_new_connection() {
+    if std::env::var_os("CE_DRILL").is_none() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let mut options = sshd.client();
+    options.remote.limits = Arc::new(Limits {
+        upload: Some(Limit::new(8 << 20)),
+        download: None,
+    });
+    let store = SftpStore::new(options);
+    store.now().expect("it works");
+    let bytes = noise(8 << 20);
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| store.put("packs/1", &bytes));
+        wait::until("half a file", Duration::from_secs(10), || unfinished(&sshd));
+        sshd.stop();
+        writing.join().expect("ended").expect("stored in the end");
+    });
+    let took = begun.elapsed();
+    assert!(
+        took > Duration::from_secs(59) && took < Duration::from_secs(75),
+        "{took:?}"
+    );
+    assert!(store.get("packs/1").expect("there") == bytes);
 }
 
 #[test]

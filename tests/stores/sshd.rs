@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ce_tests::server::{Server, free_port};
 use ce_vault::store::{Remote, Sftp, SftpStore};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A server and all that a client needs to reach it.
 pub struct Sshd {
@@ -100,12 +101,13 @@ impl Sshd {
     /// Ends the server and every session that it serves, at once.
     pub fn kill(&mut self) {
         if let Some(server) = self.server.take() {
-            for id in sessions(server.id()) {
-                // One that has ended meanwhile is what is wanted.
-                let id = rustix::process::Pid::from_raw(id.cast_signed()).expect("not 0");
-                let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
-            }
+            signal(&sessions(server.id()), Signal::KILL);
         }
+    }
+
+    /// Has every session fall silent without ending.
+    pub fn stop(&self) {
+        signal(&self.sessions(), Signal::STOP);
     }
 
     /// Its sessions' processes.
@@ -154,6 +156,14 @@ impl Sshd {
 impl Drop for Sshd {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+fn signal(processes: &[u32], signal: Signal) {
+    for id in processes {
+        let id = Pid::from_raw(id.cast_signed()).expect("not 0");
+        // One that has ended meanwhile needs none.
+        let _ = kill_process(id, signal);
     }
 }
 
