@@ -14,9 +14,13 @@ programs := ce-backup ce-check
 help:                ## name the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
 
+# What C there is: zstd, blake3, ring and libssh2, the last of them with OpenSSL's libssl.a and libcrypto.a.
+compilers := gcc libc6-dev libssl-dev pkg-config
+
 cc:
-	@command -v cc >/dev/null || { [ "$$(id -u)" = 0 ] || { echo "make: cc is missing: apt-get install gcc libc6-dev" >&2; exit 3; }; \
-	    apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null; }
+	@{ command -v cc && pkg-config --exists openssl; } >/dev/null 2>&1 \
+	    || { [ "$$(id -u)" = 0 ] || { echo "make: cc or OpenSSL is missing: apt-get install $(compilers)" >&2; exit 3; }; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends $(compilers) >/dev/null; }
 
 build: cc            ## build the programs
 	$(CARGO) build --release --locked $(addprefix -p ,$(programs))

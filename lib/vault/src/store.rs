@@ -5,6 +5,7 @@ mod http;
 mod limit;
 mod memory;
 mod seen;
+mod sftp;
 pub mod swift;
 
 use std::io;
@@ -13,6 +14,7 @@ pub use dir::DirStore;
 pub use http::Remote;
 pub use limit::{Limit, Limits};
 pub use memory::MemoryStore;
+pub use sftp::{Sftp, SftpStore};
 
 /// An object as a listing names it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use ce_cli::{Common, ConfigError, Dirs};
 use serde::Deserialize;
 
-use crate::storage::{NetworkSettings, SwiftSettings};
+use crate::storage::{NetworkSettings, SftpSettings, SwiftSettings};
 
 /// The whole file; every key may be left out.
 #[derive(Debug, Default, Deserialize)]
@@ -25,6 +25,9 @@ pub(crate) struct Settings {
     /// How to log in to Swift.
     #[serde(default)]
     pub swift: SwiftSettings,
+    /// How to reach folders over SFTP.
+    #[serde(default)]
+    pub sftp: SftpSettings,
     /// For `ce-backup create`.
     #[serde(default)]
     pub create: Create,

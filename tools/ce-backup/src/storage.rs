@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ce_vault::store::swift::{Interface, Login, Place, Scope, Secret, Swift, SwiftStore, User};
-use ce_vault::store::{DirStore, Limit, Limits, Remote, Store};
+use ce_vault::store::{DirStore, Limit, Limits, Remote, Sftp, SftpStore, Store};
 use clap::Args;
 use serde::Deserialize;
 
@@ -60,7 +60,7 @@ pub(crate) struct NetworkSettings {
     pub limit_upload: Option<Rate>,
     pub limit_download: Option<Rate>,
     /// Certificates to trust in place of the system's.
-    pub ca_file: Option<std::path::PathBuf>,
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Bytes a second, written as on the command line.
@@ -93,6 +93,23 @@ pub(crate) struct SwiftSettings {
     project_domain: Option<String>,
     region: Option<String>,
     interface: Option<String>,
+}
+
+/// `[sftp]` of the settings. What it leaves out is as ssh_config has it, or as usual with ssh.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct SftpSettings {
+    user: Option<String>,
+    port: Option<u16>,
+    #[serde(default)]
+    identity_files: Vec<PathBuf>,
+    passphrase_file: Option<PathBuf>,
+    agent: Option<bool>,
+    #[serde(default)]
+    known_hosts: Vec<PathBuf>,
+    #[serde(default)]
+    jumps: Vec<String>,
+    ssh_config: Option<PathBuf>,
 }
 
 /// The schemes that stand for no folder.
@@ -132,6 +149,7 @@ pub(crate) fn open(name: &Path, network: &Network) -> Result<Arc<dyn Store>, Fau
             let swift = swift(rest, network.remote(), &|name| std::env::var_os(name))?;
             Ok(Arc::new(SwiftStore::open(swift).map_err(failed)?))
         }
+        Some(("sftp", rest)) => Ok(Arc::new(SftpStore::new(sftp(rest, network.remote())?))),
         Some((scheme, _)) => {
             let text = name.display();
             Err(Fault::with_hint(
@@ -147,6 +165,55 @@ pub(crate) fn open(name: &Path, network: &Network) -> Result<Arc<dyn Store>, Fau
 
 /// Where the credentials come from when the settings do not say.
 type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// `sftp://[USER@]HOST[:PORT]/PATH`, or `sftp:[USER@]HOST:PATH` as scp(1) writes it.
+fn sftp(rest: &str, remote: Remote) -> Result<Sftp, Fault> {
+    let fault = || {
+        Fault::with_hint(
+            format!("'sftp:{rest}' names no host and folder"),
+            "write sftp:USER@HOST:FOLDER or sftp://USER@HOST:PORT/FOLDER",
+        )
+    };
+    let (place, path, port) = match rest.strip_prefix("//") {
+        Some(rest) => {
+            let (place, path) = rest.split_once('/').ok_or_else(fault)?;
+            let (place, port) = match place.rsplit_once(':') {
+                Some((place, port)) if !port.ends_with(']') => {
+                    (place, Some(port.parse().map_err(|_| fault())?))
+                }
+                _ => (place, None),
+            };
+            (place, format!("/{path}"), port)
+        }
+        None => {
+            let (place, path) = match rest.split_once("]:") {
+                Some((place, path)) => (&rest[..=place.len()], path),
+                None => rest.split_once(':').ok_or_else(fault)?,
+            };
+            (place, path.to_owned(), None)
+        }
+    };
+    let (user, host) = match place.rsplit_once('@') {
+        Some((user, host)) => (Some(user.to_owned()), host),
+        None => (None, place),
+    };
+    if host.is_empty() || path.is_empty() {
+        return Err(fault());
+    }
+    let file = &settings().sftp;
+    Ok(Sftp {
+        user: user.or(file.user.clone()),
+        port: port.or(file.port),
+        identity_files: file.identity_files.clone(),
+        passphrase_file: file.passphrase_file.clone(),
+        agent: file.agent.unwrap_or(true),
+        known_hosts: file.known_hosts.clone(),
+        jumps: file.jumps.clone(),
+        ssh_config: file.ssh_config.clone(),
+        remote,
+        ..Sftp::new(host.trim_matches(['[', ']']), path)
+    })
+}
 
 fn swift(rest: &str, remote: Remote, env: Env<'_>) -> Result<Swift, Fault> {
     let (container, prefix) = rest
@@ -354,6 +421,31 @@ mod tests {
             logged("auth-url = 'https://h/v2.0'\nuser = 'u'", &[]),
             Err("there is no password for Swift".into())
         );
+    }
+
+    #[test]
+    fn a_folder_of_another_host_is_written_in_either_way() {
+        for (rest, user, host, port, path) in [
+            ("backup@h:/srv/b", Some("backup"), "h", None, "/srv/b"),
+            ("h:b", None, "h", None, "b"),
+            ("//u@h:2222/srv", Some("u"), "h", Some(2222), "/srv"),
+            ("//[::1]:22/x", None, "::1", Some(22), "/x"),
+            ("[::1]:/x", None, "::1", None, "/x"),
+        ] {
+            let sftp = sftp(rest, Remote::default())
+                .map_err(|fault| fault.to_string())
+                .expect("a place");
+            let found = (
+                sftp.user.as_deref(),
+                sftp.host.as_str(),
+                sftp.port,
+                sftp.path.as_str(),
+            );
+            assert_eq!(found, (user, host, port, path), "{rest}");
+        }
+        for rest in ["", "h", "//h", "@h", ":x", "//h:x/y"] {
+            assert!(sftp(rest, Remote::default()).is_err(), "{rest}");
+        }
     }
 
     #[test]

@@ -1,0 +1,5 @@
+//! Stores as they must be, against real servers.
+
+mod sftp;
+mod speed;
+mod sshd;
