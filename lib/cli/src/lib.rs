@@ -28,5 +28,5 @@ pub use process::{
     begin, end, exit_code, explain_usage, guard, outlive_signals, parse_args, usage_sentence,
 };
 pub use secret::{Secret, SecretError};
-pub use subprocess::{Finished, Program, ProgramError};
+pub use subprocess::{Finished, Group, Program, ProgramError};
 pub use time::{DurationError, new_id, parse_duration};
