@@ -123,6 +123,7 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l passphras
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l by-own-time -d 'Go by the times that the snapshots say of themselves, after the repository was copied without its times'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -s n -l dry-run -d 'Change nothing, say what would be forgotten'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l prune -d 'Delete what none needs any more, too'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l despite-gaps -d 'Go on although snapshots are gone that nobody forgot: what only they need is then deleted'

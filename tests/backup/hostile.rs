@@ -105,11 +105,7 @@ fn a_folder_that_turns_into_a_link_lets_nothing_in() {
     drop(swapping);
     for id in ids {
         let restored = vault.path("restored").join(&id);
-        assert_eq!(
-            vault.restore(&id, &restored).code,
-            0,
-            "a swapped tree restores"
-        );
+        crate::vault::assert_restored(&vault.restore(&id, &restored));
         let below = restored.join(source.strip_prefix("/").expect("an absolute path"));
         let said = Command::new("grep")
             .args(["-rl", "outside"])
@@ -235,7 +231,7 @@ fn files_that_come_and_go_never_fail_the_rest() {
             );
         }
         let to = tempfile::tempdir().expect("a folder");
-        assert_eq!(vault.restore("latest", to.path()).code, 0);
+        crate::vault::assert_restored(&vault.restore("latest", to.path()));
         let below = to
             .path()
             .join(source.strip_prefix("/").expect("an absolute path"));

@@ -30,5 +30,5 @@ pub use process::{
 };
 pub use secret::{Secret, SecretError};
 pub use size::{parse_bytes, parse_bytes_by};
-pub use subprocess::{Finished, Program, ProgramError};
+pub use subprocess::{Finished, Group, Program, ProgramError};
 pub use time::{DurationError, new_id, parse_duration};

@@ -119,6 +119,7 @@ pub fn exit_code(state: State) -> ExitCode {
 #[allow(clippy::exit)]
 pub fn end(state: State) -> ! {
     let _ = io::stdout().flush();
+    crate::subprocess::end_all();
     std::process::exit(i32::from(state.exit_code()))
 }
 

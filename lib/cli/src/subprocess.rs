@@ -174,11 +174,28 @@ impl Finished {
 /// Programs that run now: a signal that ends this program ends them too.
 static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// Keeps a program's group in [`RUNNING`].
-struct Group(i32);
+/// A program's process group, which this program's end ends too as long as this lives.
+#[derive(Debug)]
+pub struct Group(i32);
+
+/// Ends all programs that run now.
+pub(crate) fn end_all() {
+    let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    for group in running.iter().filter_map(|group| Pid::from_raw(*group)) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
 
 impl Group {
-    fn of(child: &Child) -> Self {
+    /// Ends it now.
+    pub fn kill(&self) {
+        if let Some(group) = Pid::from_raw(self.0) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    /// The group that this child leads.
+    pub fn of(child: &Child) -> Self {
         static WATCH: Once = Once::new();
         WATCH.call_once(|| {
             let ending = ENDING.map(Signal::as_raw);
@@ -186,10 +203,6 @@ impl Group {
                 crate::outlive_signals();
                 std::thread::spawn(move || {
                     if signals.forever().next().is_some() {
-                        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-                        for group in running.iter().filter_map(|group| Pid::from_raw(*group)) {
-                            let _ = kill_process_group(group, Signal::KILL);
-                        }
                         crate::end(State::Unknown);
                     }
                 });

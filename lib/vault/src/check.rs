@@ -246,6 +246,11 @@ fn keys(
 /// Whether a key is whole and, where that can be told, sealed to the organisation.
 fn key(repository: &Repository, name: &str) -> Result<()> {
     let object = repository.read(name, |bytes| KeyObject::decode(name, bytes))?;
+    if object.is_for_content() && !object.is_sealed_to(&repository.config.recipients) {
+        return Err(Error::damaged(name)(Malformed(
+            "it is sealed to others than the config names: a change of keys was interrupted",
+        )));
+    }
     match repository.identity() {
         Some(identity)
             if repository.reads_content()

@@ -159,8 +159,11 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
 
     let seen_packs = seen.as_ref().map(|seen| seen.packs.clone());
     let mut orphans = Vec::new();
+    let mut uncached = None;
     if let Some(folder) = options.cache.filter(|_| !options.dry_run) {
-        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        uncached = std::fs::create_dir_all(folder)
+            .map_err(Error::io("create", folder))
+            .err();
         orphans = Journal::orphans(folder);
     }
     let mut adopted = Index::default();
@@ -282,7 +285,13 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
         .chain(shared.take_journal())
         .for_each(Journal::remove);
 
-    not_condemned_since(repository, &condemned, &writer, &nodes)?;
+    let mut there = there.packs;
+    there.extend(known_packs.borrow().iter().flatten());
+    not_condemned_since(repository, (&condemned, &there), &writer, &nodes)?;
+    let recipients = repository.recipients_now()?;
+    if recipients != key.recipients {
+        shared.seal_to(&recipients)?;
+    }
     figures.took_ms = millis(started);
     let head = Head {
         previous: None,
@@ -312,30 +321,40 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
         sequence: committed.sequence,
         figures,
         omissions: run.omissions,
-        alarms: alarms(&committed, lost.get()),
+        alarms: alarms(&committed, lost.get(), uncached),
     })
 }
 
 /// What somebody should look at, although the snapshot is whole.
-fn alarms(committed: &Committed, (gone, closed): (u64, u64)) -> Vec<String> {
-    let mut alarms = Vec::new();
+fn alarms(
+    committed: &Committed,
+    (gone, closed): (u64, u64),
+    uncached: Option<Error>,
+) -> Vec<String> {
+    let mut alarms: Vec<String> = uncached
+        .map(|error| format!("{error}, so all is read each time"))
+        .into_iter()
+        .collect();
     if committed.removed > 0 {
         alarms.push(format!(
-            "{} snapshots that this machine made are gone and were not forgotten",
+            "{} snapshots that this machine made are gone and were not forgotten: run ce-backup check",
             committed.removed
         ));
     }
     if committed.unreadable {
-        alarms.push("the snapshot before this one is damaged, and so is its copy".to_owned());
+        alarms.push(
+            "the snapshot before this one is damaged, and so is its copy: run ce-backup check"
+                .to_owned(),
+        );
     }
     if gone > 0 {
         alarms.push(format!(
-            "{gone} packs are gone: what was in them is stored anew as far as it is still here"
+            "{gone} packs are gone: what was in them is stored anew as far as it is still here; run ce-backup check"
         ));
     }
     if closed > 0 {
         alarms.push(format!(
-            "the keys of {closed} packs are gone: what is in them is stored anew as far as it is still here"
+            "the keys of {closed} packs are gone: what is in them is stored anew as far as it is still here; run ce-backup check"
         ));
     }
     alarms

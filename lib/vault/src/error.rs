@@ -57,6 +57,8 @@ pub enum Error {
     NoSnapshot(String),
     #[error("'{prefix}' is the beginning of {count} snapshots' ids")]
     Ambiguous { prefix: String, count: usize },
+    #[error("'{word}' may mean a snapshot of several machines, the writers {writers}")]
+    Writers { word: String, writers: String },
     #[error("this needs the organisation key")]
     NeedsIdentity,
     #[error("{0}")]
@@ -94,6 +96,9 @@ impl Error {
                 "ce-backup init REPO lets this machine write to it; reading needs --identity".into()
             }
             Error::NeedsIdentity => "give it with --identity org.key".into(),
+            Error::Writers { .. } => {
+                "ce-backup list REPO says whose they are; write latest:HOST or latest:WRITER".into()
+            }
             Error::NoSnapshot(_) => "ce-backup list REPO names them".into(),
             Error::NotARecipient { .. } => "ce-backup key new prints it".into(),
             Error::Damaged { .. } | Error::Missing { .. } => {

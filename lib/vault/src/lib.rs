@@ -43,5 +43,5 @@ pub use id::{Id, ShortId, from_hex, hex};
 pub use index::{Index, Place, simulated_chunk};
 pub use key::{Identity, Recipient, Role, WriterKey};
 pub use reader::{Chunk, Reader};
-pub use repository::{Config, Repository, Writer};
+pub use repository::{Config, FUTURE, Repository, Writer};
 pub use snapshot::{Figures, Head, Omission, Snapshot};

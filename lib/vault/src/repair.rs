@@ -43,6 +43,9 @@ pub fn repair(repository: &Repository, dry_run: bool, stop: &AtomicBool) -> Resu
         repository.restore_config()?;
     }
     small_objects(repository, dry_run, &mut repaired)?;
+    repaired
+        .objects_mended
+        .extend(repository.finish_rekey(dry_run)?);
     let keys: HashSet<String> = repository
         .list_twice("keys")?
         .into_iter()

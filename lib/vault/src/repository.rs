@@ -1,6 +1,6 @@
 //! A repository: its config, who may open what, and what is in it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,6 +23,8 @@ const COPY: &str = "config.copy";
 pub(crate) const TWICE: [&str; 3] = ["keys", "snapshots", "writers"];
 /// How often the index is listed anew when prune replaces shards meanwhile.
 const LISTINGS: usize = 20;
+/// Seconds by which two clocks may differ.
+pub const FUTURE: i64 = 300;
 /// The newest that this program knows.
 const VERSION: u64 = 1;
 
@@ -600,7 +602,9 @@ impl Repository {
 
     /// The one snapshot that a word means: `latest`, `latest:KEY=VALUE` or `latest:HOST`, or the beginning of an id.
     ///
-    /// The latest is the one that the storage received last; the writer's own clock is not asked.
+    /// The latest is the one that the storage received last; the writer's own clock is not asked. It is this machine's where
+    /// it writes to the repository, else there must be one writer only or the word must tell which: anybody who may store
+    /// objects can join and call himself by any host's name.
     ///
     /// # Errors
     /// When there is none or more than one.
@@ -618,9 +622,37 @@ impl Repository {
                             }
                             None => head.host == wanted || head.tags.contains_key(wanted),
                         })
+                    || (wanted.len() >= 8 && hex(&snapshot.writer).starts_with(wanted))
             };
-            let latest = all.filter(|(snapshot, _)| fits(snapshot));
-            let latest = latest.max_by_key(|(snapshot, received)| (*received, snapshot.sequence));
+            let mut fitting: Vec<(Snapshot, i64)> =
+                all.filter(|(snapshot, _)| fits(snapshot)).collect();
+            let own = self.writer.as_ref().map(WriterKey::id);
+            if wanted.is_empty()
+                && fitting
+                    .iter()
+                    .any(|(snapshot, _)| Some(snapshot.writer) == own)
+            {
+                fitting.retain(|(snapshot, _)| Some(snapshot.writer) == own);
+            }
+            let writers: BTreeSet<String> = fitting
+                .iter()
+                .map(|(snapshot, _)| hex(&snapshot.writer)[..8].to_owned())
+                .collect();
+            if writers.len() > 1 {
+                return Err(Error::Writers {
+                    word: word.to_owned(),
+                    writers: writers.into_iter().collect::<Vec<_>>().join(", "),
+                });
+            }
+            // One from the future was received while the storage's clock was wrong: any other is newer.
+            let soon = self
+                .store
+                .now()
+                .map_err(store_error("ask for the time of", "the storage"))?
+                + FUTURE;
+            let latest = fitting.into_iter().max_by_key(|(snapshot, received)| {
+                (*received <= soon, *received, snapshot.sequence)
+            });
             return latest
                 .map(|(snapshot, _)| snapshot)
                 .ok_or_else(|| Error::NoSnapshot(word.to_owned()));
@@ -628,7 +660,7 @@ impl Repository {
         let mut fits: Vec<Snapshot> = all
             .map(|(snapshot, _)| snapshot)
             .filter(|snapshot| {
-                !word.is_empty() && snapshot.id.to_string().starts_with(&word.to_lowercase())
+                word.len() >= 4 && snapshot.id.to_string().starts_with(&word.to_lowercase())
             })
             .collect();
         match (fits.len(), fits.pop()) {
@@ -724,6 +756,19 @@ impl Repository {
             generation: self.config.generation + 1,
             ..self.config.clone()
         };
+        // First the keys are sealed to old and new, then the config names the new, and last the keys are sealed to these
+        // alone: whenever it ends, whom the config names opens all of them.
+        let mut both = self.config.recipients.clone();
+        both.extend(
+            config
+                .recipients
+                .iter()
+                .filter(|new| !self.config.recipients.contains(new))
+                .copied(),
+        );
+        if both != self.config.recipients {
+            self.seal_all(identity, &both, &config.maintainers)?;
+        }
         let bytes = encode_config(&config, Some(identity));
         self.store
             .put(COPY, &bytes)
@@ -732,6 +777,20 @@ impl Repository {
             .put(CONFIG, &bytes)
             .map_err(store_error("write", CONFIG))?;
         self.config = config;
+        let identity = self.identity.as_ref().ok_or(Error::NeedsIdentity)?;
+        let resealed =
+            self.seal_all(identity, &self.config.recipients, &self.config.maintainers)?;
+        self.known = Mutex::default();
+        Ok(resealed)
+    }
+
+    /// Seals every key to these; how many there are.
+    fn seal_all(
+        &self,
+        identity: &Identity,
+        recipients: &[Recipient],
+        maintainers: &[Recipient],
+    ) -> Result<usize> {
         let mut resealed = 0;
         for listed in self.list_twice("keys")? {
             let mut object =
@@ -739,23 +798,74 @@ impl Repository {
             if object.kind == KeyKind::Index {
                 continue;
             }
-            let secret = object.open(identity).ok_or_else(|| Error::WrongIdentity {
-                recipients: listed.name.clone(),
-            })?;
-            object.reseal(&secret, &self.config.recipients);
-            self.put_key(&object)?;
             resealed += 1;
+            let secret = object.open(identity).ok_or_else(|| {
+                Error::damaged(&listed.name)(Malformed("it does not open with the key at hand"))
+            })?;
+            if !object.is_sealed_to(recipients) {
+                object.reseal(&secret, recipients);
+                self.put_key(&object)?;
+            }
             if object.kind == KeyKind::Writer {
-                self.reseal_index(&object, &secret)?;
+                self.reseal_index(&object, &secret, maintainers)?;
             }
         }
-        self.known = Mutex::default();
         Ok(resealed)
     }
 
-    fn reseal_index(&self, writer: &KeyObject, secret: &[u8]) -> Result<()> {
+    /// Ends a change of recipients that was interrupted: the keys that were sealed anew.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(crate) fn finish_rekey(&self, dry_run: bool) -> Result<Vec<String>> {
+        let Some(identity) = self.identity.as_ref().filter(|_| self.reads_content()) else {
+            return Ok(Vec::new());
+        };
+        let mut strays = Vec::new();
+        for listed in self.list_twice("keys")? {
+            let object = self.read(&listed.name, |bytes| KeyObject::decode(&listed.name, bytes));
+            let Ok(mut object) = object else { continue };
+            if !object.is_for_content() || object.is_sealed_to(&self.config.recipients) {
+                continue;
+            }
+            let Some(secret) = object.open(identity) else {
+                continue;
+            };
+            if !dry_run {
+                object.reseal(&secret, &self.config.recipients);
+                self.put_key(&object)?;
+            }
+            strays.push(listed.name);
+        }
+        Ok(strays)
+    }
+
+    /// The recipients that the config names by now, when this machine may trust it.
+    ///
+    /// # Errors
+    /// When it may not, or the storage fails.
+    pub(crate) fn recipients_now(&self) -> Result<Vec<Recipient>> {
+        let own = self.writer()?;
+        let mut key = WriterKey::from_json(&own.to_json()).ok_or_else(|| {
+            Error::Refused("this machine's key cannot be copied; this is a bug".into())
+        })?;
+        let config = read_config(self.store.as_ref(), CONFIG)
+            .or_else(|_| read_config(self.store.as_ref(), COPY))?;
+        if config.generation != key.generation {
+            let now = Self::with_config(Arc::clone(&self.store), config, false);
+            now.trust(&mut key)?;
+        }
+        Ok(key.recipients.clone())
+    }
+
+    fn reseal_index(
+        &self,
+        writer: &KeyObject,
+        secret: &[u8],
+        maintainers: &[Recipient],
+    ) -> Result<()> {
         let name = format!("keys/{}-index", writer.writer);
-        if self.config.maintainers.is_empty() {
+        if maintainers.is_empty() {
             return self.delete_twice(&name);
         }
         let id = from_hex(&writer.writer).unwrap_or_default();
@@ -765,7 +875,7 @@ impl Repository {
             &id,
             &id,
             index_key,
-            &self.config.maintainers,
+            maintainers,
         ))
     }
 

@@ -17,7 +17,7 @@ pub use self::place::Existing;
 use self::place::{Folders, Place};
 pub(crate) use self::write::flatten;
 use self::write::{LargeFile, Segment, Target};
-use crate::error::{Error, Result};
+use crate::error::{Error, Malformed, Result};
 use crate::id::Id;
 use crate::reader::Reader;
 use crate::repository::Repository;
@@ -151,6 +151,22 @@ fn first_chunk(kind: &Kind, references: &[Reference]) -> Option<Id> {
         .map(|reference| reference.id)
 }
 
+/// Why a path that was asked for is not restored.
+pub const ABSENT: &str = "the snapshot has no such path";
+
+/// What the backup itself could not take whole.
+///
+/// # Errors
+/// When its list cannot be read.
+pub fn not_taken_whole(repository: &Repository, snapshot: &Snapshot) -> Result<Vec<Omission>> {
+    let Some(errors) = repository.head(snapshot)?.errors else {
+        return Ok(Vec::new());
+    };
+    let reader = Reader::new(repository, snapshot.writer, |_| {})?;
+    serde_json::from_slice(&reader.chunk(&errors)?)
+        .map_err(|_| Error::damaged(snapshot.name())(Malformed("its list of errors is not JSON")))
+}
+
 /// What must wait until all files are there.
 struct Late {
     folders: Folders,
@@ -180,6 +196,7 @@ impl Run<'_> {
         let mut links = Vec::new();
         let mut metadata = Vec::new();
         let mut batch = Vec::new();
+        let mut missing: Vec<&Vec<u8>> = self.options.paths.iter().collect();
         for pair in nodes {
             let node = match self.reader.node(pair) {
                 Ok(node) => node,
@@ -214,6 +231,7 @@ impl Run<'_> {
                     if !self.wants(&item.path) && !self.leads(&item) {
                         continue;
                     }
+                    missing.retain(|wanted| item.path != **wanted && !is_below(&item.path, wanted));
                     let place = match folders.place(&item.path) {
                         Ok(place) => place,
                         Err(error) => {
@@ -225,7 +243,9 @@ impl Run<'_> {
                         Kind::Folder => {
                             self.options.progress.others.fetch_add(1, Ordering::Relaxed);
                             match folders.make(&place) {
-                                Ok(()) => metadata.push((item.path, item.metadata)),
+                                // One on the way that is there already is nobody's to change.
+                                Ok(false) if !self.wants(&item.path) => {}
+                                Ok(_) => metadata.push((item.path, item.metadata)),
                                 Err(error) => (self.omit)(&item.path, error.to_string()),
                             }
                         }
@@ -254,6 +274,9 @@ impl Run<'_> {
         }
         if !batch.is_empty() {
             let _ = tasks.send(Task::Items(batch));
+        }
+        for path in missing {
+            (self.omit)(path, ABSENT.to_owned());
         }
         Ok(Late {
             folders,
@@ -296,7 +319,10 @@ impl Run<'_> {
         };
         let file = match LargeFile::create(place, item, self.options) {
             Ok(Some(file)) => file,
-            Ok(None) => return self.count_unchanged(),
+            Ok(None) => {
+                self.options.progress.files.fetch_add(1, Ordering::Relaxed);
+                return self.count_unchanged();
+            }
             Err(error) => return (self.omit)(&path, error.to_string()),
         };
         for segment in file.segments(extents, LARGE) {
@@ -309,7 +335,6 @@ impl Run<'_> {
             .progress
             .unchanged
             .fetch_add(1, Ordering::Relaxed);
-        self.options.progress.files.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A file's extents with ids and without lists.
@@ -360,7 +385,7 @@ impl Run<'_> {
             .flat(item, references)
             .map_err(|error| error.to_string())
             .and_then(|parts| {
-                match Target::create(place, item, self.options.existing)
+                match Target::create(place, item, self.options)
                     .map_err(|error| error.to_string())?
                 {
                     None => {

@@ -1,9 +1,12 @@
 //! The end of a backup: one more look at what prune did meanwhile, then the snapshot at the end of the writer's chain.
 
+use std::collections::HashSet;
+
 use crate::condemned::{self, Condemned};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::key::WriterKey;
+use crate::pack;
 use crate::repository::{Repository, copy_of, store_error};
 use crate::snapshot::{self, Head};
 
@@ -17,15 +20,26 @@ pub(super) const OVERTAKEN: &str =
 /// Fails when a prune that ran meanwhile condemned a pack that the new snapshot needs.
 pub(super) fn not_condemned_since(
     repository: &Repository,
-    before: &Condemned,
+    (before, there): (&Condemned, &HashSet<Id>),
     writer: &[u8; 16],
     nodes: &[(Id, Id)],
 ) -> Result<()> {
     let now = condemned::load(repository)?;
-    if now.is_subset_of(before) {
+    // A prune with too short a grace may have come and gone: then its word is gone too, and so are the packs.
+    let listed: HashSet<Id> = repository
+        .list("packs")?
+        .iter()
+        .filter_map(|listed| pack::id_of(&listed.name))
+        .collect();
+    let gone: HashSet<&Id> = there
+        .difference(&listed)
+        .filter(|pack| repository.store.get_range(&pack::name(pack), 0, 1).is_err())
+        .collect();
+    if now.is_subset_of(before) && gone.is_empty() {
         return Ok(());
     }
-    if crate::reach::relies_on(repository, writer, nodes, |pack| now.contains(pack))? {
+    let lost = |pack: &Id| now.contains(pack) || gone.contains(pack);
+    if crate::reach::relies_on(repository, writer, nodes, lost)? {
         return Err(Error::Refused(OVERTAKEN.to_owned()));
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::chunker::MOST;
 use crate::error::{Error, Result};
 use crate::id::{Id, ShortId};
 use crate::index::Index;
-use crate::key::{KeyKind, KeyObject, WriterKey};
+use crate::key::{KeyKind, KeyObject, Recipient, WriterKey};
 use crate::pack::{self, Builder, Class, GROUP, Member, Sealer, Session};
 use crate::reader::Reader;
 use crate::repository::{Repository, store_error};
@@ -161,16 +161,28 @@ impl<'a> Shared<'a> {
 
     /// Before the first pack: the key that opens it.
     fn begin(&self) -> Result<Journal> {
+        self.put_key(&self.key.recipients)?;
+        Ok(Journal::create(self.folder, &self.session.id))
+    }
+
+    fn put_key(&self, recipients: &[Recipient]) -> Result<()> {
         let (session, writer) = (&self.session.id, self.key.id());
-        let object = KeyObject::seal(
-            KeyKind::Session,
+        let kind = KeyKind::Session;
+        self.repository.put_key(&KeyObject::seal(
+            kind,
             session,
             &writer,
             &*self.private,
-            &self.key.recipients,
-        );
-        self.repository.put_key(&object)?;
-        Ok(Journal::create(self.folder, session))
+            recipients,
+        ))
+    }
+
+    /// Seals the session's key, if there is one, to whom the recipients have become meanwhile.
+    pub fn seal_to(&self, recipients: &[Recipient]) -> Result<()> {
+        match self.stored_bytes() {
+            0 => Ok(()),
+            _ => self.put_key(recipients),
+        }
     }
 
     /// The journal of what was stored, to be removed once the index has it.

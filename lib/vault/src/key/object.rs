@@ -101,6 +101,15 @@ impl KeyObject {
             })
     }
 
+    /// Whether it is sealed to all of these and to nobody else.
+    pub fn is_sealed_to(&self, recipients: &[Recipient]) -> bool {
+        let wanted: std::collections::BTreeSet<String> = recipients
+            .iter()
+            .map(|recipient| hex(&recipient.fingerprint()))
+            .collect();
+        wanted == self.boxes.iter().map(|sealed| sealed.to.clone()).collect()
+    }
+
     /// Whether the organisation opens it.
     pub fn is_for_content(&self) -> bool {
         self.kind != KeyKind::Index

@@ -130,24 +130,28 @@ impl Folders {
         }
     }
 
-    /// Makes a folder, for its owner only until it is dressed.
-    pub fn make(&self, place: &Place) -> io::Result<()> {
+    /// Makes a folder, for its owner only until it is dressed; whether it was not there.
+    pub fn make(&self, place: &Place) -> io::Result<bool> {
         let Some(folder) = place.folder.as_ref().filter(|_| !self.dry_run) else {
-            return Ok(());
+            return Ok(true);
         };
         match rustix::fs::mkdirat(folder, &place.name, Mode::RWXU) {
             Err(rustix::io::Errno::EXIST) => {
                 let opened = rustix::fs::openat(folder, &place.name, FOLDER, Mode::empty());
                 match opened {
-                    Ok(_) => Ok(()),
+                    Ok(_) => Ok(false),
                     Err(_) if self.existing == Existing::Replace => {
                         rustix::fs::unlinkat(folder, &place.name, AtFlags::empty())?;
-                        Ok(rustix::fs::mkdirat(folder, &place.name, Mode::RWXU)?)
+                        rustix::fs::mkdirat(folder, &place.name, Mode::RWXU)?;
+                        Ok(true)
                     }
                     Err(error) => Err(error.into()),
                 }
             }
-            made => Ok(made?),
+            made => {
+                made?;
+                Ok(true)
+            }
         }
     }
 

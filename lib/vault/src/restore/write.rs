@@ -98,7 +98,7 @@ const CREATE: OFlags = OFlags::RDWR
 
 impl Target {
     /// Opens the place; none when what is there is what should be.
-    pub fn create(place: &Place, item: &Item, existing: Existing) -> io::Result<Option<Self>> {
+    pub fn create(place: &Place, item: &Item, options: &Options<'_>) -> io::Result<Option<Self>> {
         let folder = place.folder.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let create = |name: &std::ffi::CString| {
             rustix::fs::openat(folder, name, CREATE, Mode::RUSR | Mode::WUSR)
@@ -111,8 +111,9 @@ impl Target {
                 temporary: None,
                 size,
             })),
-            Err(Errno::EXIST) if existing == Existing::Replace => {
-                if is_unchanged(place, item)? {
+            Err(Errno::EXIST) if options.existing == Existing::Replace => {
+                // Size and time prove nothing to who wants to see the content compared.
+                if !options.verify && is_unchanged(place, item)? {
                     return Ok(None);
                 }
                 let name = format!(".ce-restore-{}", hex(&random::<8>()));
@@ -270,7 +271,7 @@ impl LargeFile {
         item: Item,
         options: &Options<'_>,
     ) -> io::Result<Option<Arc<Self>>> {
-        let Some(target) = Target::create(place, &item, options.existing)? else {
+        let Some(target) = Target::create(place, &item, options)? else {
             return Ok(None);
         };
         rustix::fs::ftruncate(&target.file, target.size)?;

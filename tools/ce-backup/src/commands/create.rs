@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -120,8 +121,18 @@ impl Act for Create {
             stop: &STOP,
             progress: &counted,
         };
+        let links: Vec<String> = paths
+            .iter()
+            .filter(|path| path.is_symlink())
+            .map(|path| path.display().to_string())
+            .collect();
         let again = !self.dry_run && repository.announce_again(&options.host)?;
         let mut created = self.run(&repository, &paths, &options)?;
+        for link in links.iter().filter(|link| !link.ends_with('/')) {
+            created.alarms.push(format!(
+                "'{link}' is a symbolic link, of which the link alone is kept: write '{link}/' for what it leads to"
+            ));
+        }
         if again {
             let alarm = "what this machine announced itself with was gone from the repository and is written anew";
             created.alarms.push(alarm.to_owned());
@@ -224,7 +235,13 @@ impl Create {
         progress::raise_descriptors();
         let (mut there, mut gone) = (Vec::new(), Vec::new());
         for path in paths {
-            match absolute(path) {
+            // What stands before a final slash is a folder, be it by a link.
+            let through = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+            let named = match through {
+                true => std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()),
+                false => path.clone(),
+            };
+            match absolute(&named) {
                 Ok(path) => there.push(path),
                 Err(fault) => gone.push((path, fault)),
             }
@@ -258,8 +275,9 @@ impl Create {
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .process_group(0)
             .spawn();
-        let mut child = Reaped(child.map_err(|error| {
+        let mut child = Reaped::new(child.map_err(|error| {
             Fault::usage(format!(
                 "cannot run '{}': {error}",
                 Path::new(program).display()
@@ -292,10 +310,7 @@ impl Create {
         } else {
             State::Warning
         };
-        let alarm = created
-            .alarms
-            .first()
-            .map(|alarm| format!("; {alarm}: run ce-backup check"));
+        let alarm = created.alarms.first().map(|alarm| format!("; {alarm}"));
         let what = match &created.id {
             Some(id) => format!("snapshot {}", &id.to_string()[..8]),
             None => "dry run".to_owned(),
@@ -346,13 +361,22 @@ impl Create {
     }
 }
 
-/// A child that does not outlive this program's interest in it.
-struct Reaped(Child);
+/// A child that, with all that it started, does not outlive this program's interest in it.
+struct Reaped(Child, ce_cli::Group);
+
+impl Reaped {
+    fn new(child: Child) -> Self {
+        let group = ce_cli::Group::of(&child);
+        Reaped(child, group)
+    }
+}
 
 impl Drop for Reaped {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if !matches!(self.0.try_wait(), Ok(Some(_))) {
+            self.1.kill();
+            let _ = self.0.wait();
+        }
     }
 }
 

@@ -61,6 +61,10 @@ pub(crate) struct Forget {
     #[arg(long, value_name = "KEY[=VALUE]")]
     keep_tag: Vec<String>,
 
+    /// Go by the times that the snapshots say of themselves, after the repository was copied without its times
+    #[arg(long)]
+    by_own_time: bool,
+
     /// Change nothing, say what would be forgotten
     #[arg(long, short = 'n')]
     dry_run: bool,
@@ -89,6 +93,11 @@ impl Act for Forget {
             return Err(Fault::with_hint(
                 "no rule says what to keep",
                 "give --keep-daily N or another, or name snapshots",
+            ));
+        }
+        if !policy.is_empty() && !named.is_empty() {
+            return Err(Fault::usage(
+                "rules and single snapshots are two ways to choose: give one of them",
             ));
         }
         let repository = self.place.open(&repo)?;
@@ -193,11 +202,20 @@ impl Forget {
             })?;
         let mut chosen = Vec::new();
         for mut snapshots in series.into_values() {
-            snapshots.sort_by_key(|(snapshot, received, _)| (*received, snapshot.sequence));
+            snapshots.sort_by_key(|(snapshot, received, head)| match self.by_own_time {
+                true => (own_time(head), snapshot.sequence),
+                false => (*received, snapshot.sequence),
+            });
+            if !self.by_own_time {
+                refuse_lost_times(&snapshots)?;
+            }
             let candidates: Vec<Candidate> = snapshots
                 .iter()
                 .map(|(_, received, head)| Candidate {
-                    received: *received,
+                    received: match self.by_own_time {
+                        true => own_time(head),
+                        false => *received,
+                    },
                     tags: head
                         .tags
                         .iter()
@@ -216,4 +234,33 @@ impl Forget {
         }
         Ok(chosen)
     }
+}
+
+/// When a snapshot was made, in seconds since 1970, by the clock of who made it.
+fn own_time(head: &Head) -> i64 {
+    head.time
+        .parse::<jiff::Timestamp>()
+        .map_or(0, jiff::Timestamp::as_second)
+}
+
+/// Refuses to judge by times of receipt that are those of a copy: rules would keep next to nothing.
+fn refuse_lost_times(series: &Series) -> Result<(), Fault> {
+    const DAY: i64 = 86_400;
+    let span = |time: &dyn Fn(&(Snapshot, i64, Head)) -> i64| {
+        let times = || series.iter().map(time);
+        times().max().unwrap_or(0) - times().min().unwrap_or(0)
+    };
+    let (received, own) = (span(&|entry| entry.1), span(&|entry| own_time(&entry.2)));
+    if series.len() < 3 || own < 2 * DAY || received > own / 10 {
+        return Ok(());
+    }
+    Err(Fault::with_hint(
+        format!(
+            "{} snapshots made over {} days were received within {}: the repository was copied without its times",
+            series.len(),
+            own / DAY,
+            ce_record::quantity::duration(Duration::from_secs(received.unsigned_abs()))
+        ),
+        "copy the times too (cp -p, rsync -t), or go by the snapshots' own with --by-own-time",
+    ))
 }

@@ -82,7 +82,11 @@ impl Act for Init {
                 ));
             }
             Err(Error::NotARepository { .. }) => {
-                if std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
+                // An earlier run that was interrupted leaves tmp/ behind.
+                let foreign = |entry: std::io::Result<std::fs::DirEntry>| {
+                    entry.is_ok_and(|entry| entry.file_name() != "tmp")
+                };
+                if std::fs::read_dir(&path).is_ok_and(|mut entries| entries.any(foreign)) {
                     return Err(Error::NotEmpty { path }.into());
                 }
                 (Repository::init(store, recipients, &path)?, true)

@@ -33,7 +33,12 @@ impl Act for List {
         let (repo, _) = self.place.split(&self.words)?;
         let repository = self.place.open(&repo)?;
         let mut findings = Vec::new();
-        for snapshot in repository.snapshots()? {
+        let mut snapshots = repository.snapshots()?;
+        snapshots.sort_by_key(|snapshot| match snapshot {
+            Ok((snapshot, received)) => (*received, snapshot.sequence),
+            Err(_) => (i64::MIN, 0),
+        });
+        for snapshot in snapshots {
             match snapshot {
                 Ok((snapshot, received)) => {
                     findings.push(finding(&repository, &snapshot, received));

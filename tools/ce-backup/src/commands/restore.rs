@@ -97,13 +97,32 @@ impl Act for Restore {
             read(&counted.bytes),
         );
         let unchanged = read(&counted.unchanged);
-        if files + others == 0 && !paths.is_empty() && omissions.is_empty() {
+        let absent = |omission: &ce_vault::Omission| omission.why == restore::ABSENT;
+        if !paths.is_empty()
+            && files == 0
+            && omissions.iter().filter(|one| absent(one)).count() == paths.len()
+        {
             return Err(nothing(&snapshot, &paths));
         }
-        let state = match (omissions.is_empty(), files + others) {
+        let wanted = |path: &str| {
+            let path = path.trim_start_matches('/').as_bytes();
+            let below = |wanted: &Vec<u8>| {
+                path == wanted || path.starts_with(&[wanted, b"/".as_slice()].concat())
+            };
+            paths.is_empty() || paths.iter().any(below)
+        };
+        let torn: Vec<_> = restore::not_taken_whole(&repository, &snapshot)?
+            .into_iter()
+            .filter(|omission| wanted(&omission.path))
+            .collect();
+        let state = match (omissions.is_empty() && torn.is_empty(), files + others) {
             (true, _) => State::Ok,
             (false, 0) => State::Critical,
             (false, _) => State::Warning,
+        };
+        let torn_words = match torn.len() {
+            0 => String::new(),
+            count => format!(", {count} that the backup had not taken whole"),
         };
         let left_out = match omissions.len() {
             0 => String::new(),
@@ -123,7 +142,7 @@ impl Act for Restore {
         let mut finding = Finding::new(
             state,
             format!(
-                "{verb} {files} files and {others} others, {}{verified}{left_out}",
+                "{verb} {files} files and {others} others, {}{verified}{left_out}{torn_words}",
                 bytes(size)
             ),
         )
@@ -139,8 +158,23 @@ impl Act for Restore {
         .data("errors", omissions.len() as u64)
         .data("duration_ms", took_ms)
         .data("dry_run", self.dry_run);
+        finding = finding.data("writer", ce_vault::hex(&snapshot.writer));
+        if let Ok(head) = repository.head(&snapshot) {
+            finding = finding.data("host", head.host).data("time", head.time);
+        }
         for omission in &omissions {
             finding = finding.detail(format!("{}: {}", omission.path, omission.why));
+        }
+        for omission in &torn {
+            let (path, why) = (&omission.path, &omission.why);
+            finding = finding.detail(format!("{path}: {why}, when it was backed up"));
+        }
+        if omissions
+            .iter()
+            .any(|omission| omission.why.contains("is missing in the repository"))
+        {
+            finding = finding
+                .detail("hint: ce-backup repair REPO makes a lost index anew from the packs");
         }
         Ok(vec![finding])
     }

@@ -115,7 +115,16 @@ impl Act for Status {
 impl Status {
     /// One host's backups of the same paths, from old to new.
     fn judge(&self, series: &Series, now: i64) -> Finding {
-        let Some((snapshot, received, head)) = series.last() else {
+        let soon = now + ce_vault::FUTURE;
+        let future = series
+            .iter()
+            .filter(|(_, received, _)| *received > soon)
+            .count();
+        let newest = series
+            .iter()
+            .rev()
+            .find(|(_, received, _)| *received <= soon);
+        let Some((snapshot, received, head)) = newest.or(series.last()) else {
             return Finding::new(State::Unknown, "no snapshot");
         };
         let age = u64::try_from(now - received).unwrap_or(0);
@@ -137,9 +146,18 @@ impl Status {
                 (state, cause) = (State::Warning, Cause::CONTENT);
             }
         }
+        if future > 0 {
+            words.push(format!(
+                "{future} received in the future: the storage's clock is or was wrong, set the times of these objects right"
+            ));
+            if state == State::Ok {
+                (state, cause) = (State::Warning, Cause::CONTENT);
+            }
+        }
         let before = series
             .iter()
             .rev()
+            .skip_while(|(other, ..)| other.id != snapshot.id)
             .nth(1)
             .map(|(_, _, head)| head.figures.bytes);
         if let Some(before) =
