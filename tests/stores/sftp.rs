@@ -120,6 +120,18 @@ fn all_sizes_and_ranges_come_back_as_they_were() {
     }
 }
 
+/// As servers do after gigabytes, in the middle of a transfer.
+#[test]
+fn new_session_keys_do_not_disturb_a_transfer() {
+    let sshd = Sshd::start("RekeyLimit 1M");
+    let store = sshd.store();
+    let bytes = noise(12 << 20);
+    store.put("packs/1", &bytes).expect("stored");
+    assert!(store.get("packs/1").expect("there") == bytes);
+    let logins = sshd.log().matches("Accepted publickey").count();
+    assert_eq!(logins, 1, "a connection broke: {}", sshd.log());
+}
+
 #[test]
 fn many_threads_share_the_connections() {
     let sshd = Sshd::start("");
