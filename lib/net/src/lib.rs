@@ -39,6 +39,7 @@ mod error;
 pub mod resolve;
 mod retry;
 mod roots;
+pub mod sigv4;
 mod socket;
 mod stream;
 pub mod tls;
