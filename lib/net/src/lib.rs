@@ -31,6 +31,7 @@
 #![warn(missing_docs)]
 
 pub mod api;
+pub mod aws;
 pub mod cert;
 pub mod connect;
 mod deadline;
