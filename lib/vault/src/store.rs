@@ -4,6 +4,8 @@ mod dir;
 mod http;
 mod limit;
 mod memory;
+pub mod s3;
+mod seen;
 
 use std::io;
 
@@ -45,7 +47,7 @@ pub trait Store: Send + Sync {
     /// What the storage says.
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
 
-    /// As [`Store::put`], when there is none of this name yet; whether it was stored.
+    /// As [`Store::put`], when there is none of this name yet; whether these bytes are there now.
     ///
     /// # Errors
     /// What the storage says.
