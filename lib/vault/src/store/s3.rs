@@ -365,3 +365,6 @@ impl Store for S3Store {
             .ok_or_else(|| io::Error::other("the storage does not say what time it is"))
     }
 }
+
+#[cfg(test)]
+mod tests;
