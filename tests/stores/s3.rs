@@ -130,7 +130,7 @@ fn what_is_wrong_is_said_in_words() {
     assert_eq!(kind, ErrorKind::InvalidInput);
     assert!(said.ends_with("there is no bucket 'nowhere'"), "{said}");
     let wrong = moto.bucket_but("plain", |keys| {
-        keys.secret_key = Zeroizing::new("wrong".to_owned())
+        keys.secret_key = Zeroizing::new("wrong".to_owned());
     });
     let (kind, said) = refused(wrong);
     assert_eq!(kind, ErrorKind::PermissionDenied);
