@@ -31,6 +31,7 @@
 #![warn(missing_docs)]
 
 pub mod api;
+pub mod aws;
 pub mod cert;
 pub mod connect;
 mod deadline;
@@ -39,6 +40,7 @@ mod error;
 pub mod resolve;
 mod retry;
 mod roots;
+pub mod sigv4;
 mod socket;
 mod stream;
 pub mod tls;

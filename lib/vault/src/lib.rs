@@ -12,6 +12,8 @@ pub mod browse;
 pub mod check;
 pub mod chunker;
 mod condemned;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub mod create;
 mod error;
 mod exclude;

@@ -4,6 +4,7 @@ mod dir;
 mod http;
 mod limit;
 mod memory;
+pub mod s3;
 mod seen;
 mod sftp;
 pub mod swift;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use ce_cli::{Common, ConfigError, Dirs};
 use serde::Deserialize;
 
-use crate::storage::{NetworkSettings, SftpSettings, SwiftSettings};
+use crate::storage::{NetworkSettings, S3Settings, SftpSettings, SwiftSettings};
 
 /// The whole file; every key may be left out.
 #[derive(Debug, Default, Deserialize)]
@@ -25,6 +25,9 @@ pub(crate) struct Settings {
     /// How to log in to Swift.
     #[serde(default)]
     pub swift: SwiftSettings,
+    /// How to come to S3.
+    #[serde(default)]
+    pub s3: S3Settings,
     /// How to reach folders over SFTP.
     #[serde(default)]
     pub sftp: SftpSettings,

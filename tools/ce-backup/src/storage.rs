@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ce_net::aws::{Provider, Source};
+use ce_vault::store::s3::{Addressing, LockMode, ObjectLock, S3, S3Store};
 use ce_vault::store::swift::{Interface, Login, Place, Scope, Secret, Swift, SwiftStore, User};
 use ce_vault::store::{DirStore, Limit, Limits, Remote, Sftp, SftpStore, Store};
 use clap::Args;
@@ -95,6 +97,39 @@ pub(crate) struct SwiftSettings {
     interface: Option<String>,
 }
 
+/// `[s3]` of the settings. Credentials that it does not name are looked for where AWS's own tools look.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct S3Settings {
+    region: Option<String>,
+    credentials_file: Option<PathBuf>,
+    profile: Option<String>,
+    addressing: Option<AddressingWord>,
+    storage_class: Option<String>,
+    object_lock: Option<LockSettings>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum AddressingWord {
+    Path,
+    VirtualHost,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct LockSettings {
+    mode: LockWord,
+    days: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LockWord {
+    Governance,
+    Compliance,
+}
+
 /// `[sftp]` of the settings. What it leaves out is as ssh_config has it, or as usual with ssh.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -149,6 +184,10 @@ pub(crate) fn open(name: &Path, network: &Network) -> Result<Arc<dyn Store>, Fau
             let swift = swift(rest, network.remote(), &|name| std::env::var_os(name))?;
             Ok(Arc::new(SwiftStore::open(swift).map_err(failed)?))
         }
+        Some(("s3", rest)) => {
+            let s3 = s3(rest, network.remote(), &|name| std::env::var_os(name))?;
+            Ok(Arc::new(S3Store::open(s3).map_err(failed)?))
+        }
         Some(("sftp", rest)) => Ok(Arc::new(SftpStore::new(sftp(rest, network.remote())?))),
         Some((scheme, _)) => {
             let text = name.display();
@@ -165,6 +204,66 @@ pub(crate) fn open(name: &Path, network: &Network) -> Result<Arc<dyn Store>, Fau
 
 /// Where the credentials come from when the settings do not say.
 type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// `s3:BUCKET[/FOLDER]` at AWS, `s3:https://HOST/BUCKET[/FOLDER]` elsewhere.
+fn s3(rest: &str, remote: Remote, env: Env<'_>) -> Result<S3, Fault> {
+    let file = &settings().s3;
+    let scheme = ["https://", "http://"]
+        .into_iter()
+        .find(|scheme| rest.starts_with(scheme));
+    let (endpoint, path) = match scheme {
+        Some(scheme) => {
+            let at = &rest[scheme.len()..];
+            let (host, path) = at.split_once('/').unwrap_or((at, ""));
+            (Some(format!("{scheme}{host}")), path)
+        }
+        None => (None, rest),
+    };
+    let path = path.trim_matches('/');
+    let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+    if bucket.is_empty() {
+        return Err(Fault::with_hint(
+            format!("'s3:{rest}' names no bucket"),
+            "write s3:BUCKET/FOLDER, or s3:https://HOST/BUCKET/FOLDER",
+        ));
+    }
+    let region = file.region.clone().or_else(|| {
+        ["AWS_REGION", "AWS_DEFAULT_REGION"]
+            .iter()
+            .find_map(|name| env(name)?.into_string().ok())
+            .filter(|region| !region.is_empty())
+    });
+    let asked = |name: &str| match (name, &file.credentials_file, &file.profile) {
+        // What the settings name goes before what the environment has.
+        ("AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN", Some(_), _)
+        | ("AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN", _, Some(_)) => None,
+        ("AWS_SHARED_CREDENTIALS_FILE", Some(path), _) => Some(path.into()),
+        ("AWS_PROFILE", _, Some(profile)) => Some(profile.into()),
+        (name, ..) => env(name),
+    };
+    let source =
+        Source::from_environment(&asked).map_err(|error| Fault::usage(error.to_string()))?;
+    Ok(S3 {
+        region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+        endpoint,
+        bucket: bucket.to_owned(),
+        prefix: prefix.to_owned(),
+        addressing: file.addressing.map(|addressing| match addressing {
+            AddressingWord::Path => Addressing::Path,
+            AddressingWord::VirtualHost => Addressing::VirtualHost,
+        }),
+        credentials: Arc::new(Provider::new(source)),
+        object_lock: file.object_lock.as_ref().map(|lock| ObjectLock {
+            mode: match lock.mode {
+                LockWord::Governance => LockMode::Governance,
+                LockWord::Compliance => LockMode::Compliance,
+            },
+            days: lock.days,
+        }),
+        storage_class: file.storage_class.clone(),
+        remote,
+    })
+}
 
 /// `sftp://[USER@]HOST[:PORT]/PATH`, or `sftp:[USER@]HOST:PATH` as scp(1) writes it.
 fn sftp(rest: &str, remote: Remote) -> Result<Sftp, Fault> {

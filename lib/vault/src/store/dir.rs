@@ -224,40 +224,7 @@ fn list(path: &Path, name: &str, into: &mut Vec<Listed>) -> io::Result<()> {
 mod tests {
     use super::super::MemoryStore;
     use super::*;
-
-    /// What every store must do.
-    fn conforms(store: &dyn Store) {
-        assert_eq!(
-            store.get("packs/aa/x").map_err(|error| error.kind()),
-            Err(io::ErrorKind::NotFound)
-        );
-        assert_eq!(store.list("packs").expect("an empty listing"), []);
-        store.put("packs/aa/x", b"hello").expect("stored");
-        store.put("packs/bb/y", b"").expect("stored");
-        assert_eq!(store.get("packs/aa/x").expect("there"), b"hello");
-        assert_eq!(store.get_range("packs/aa/x", 1, 3).expect("there"), b"ell");
-        assert_eq!(store.get_range("packs/aa/x", 3, 30).expect("there"), b"lo");
-        assert_eq!(store.get_range("packs/aa/x", 30, 3).expect("there"), b"");
-        store.put("packs/aa/x", b"replaced").expect("stored");
-        assert!(!store.put_new("packs/aa/x", b"no").expect("answered"));
-        assert!(store.put_new("snapshots/1", b"new").expect("answered"));
-        assert_eq!(store.get("packs/aa/x").expect("there"), b"replaced");
-        let names: Vec<_> = store
-            .list("packs")
-            .expect("listed")
-            .into_iter()
-            .map(|item| (item.name, item.size))
-            .collect();
-        assert_eq!(
-            names,
-            [("packs/aa/x".to_owned(), 8), ("packs/bb/y".to_owned(), 0)]
-        );
-        let received = store.list("snapshots").expect("listed")[0].received;
-        assert!((store.now().expect("a clock") - received).abs() < 5);
-        store.delete("packs/aa/x").expect("deleted");
-        store.delete("packs/aa/x").expect("gone already");
-        assert!(store.get("packs/aa/x").is_err());
-    }
+    use crate::conformance::conforms;
 
     #[test]
     fn memory_conforms() {
