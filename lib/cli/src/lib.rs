@@ -14,6 +14,7 @@ mod host;
 mod output;
 mod process;
 mod secret;
+mod stream;
 mod subprocess;
 mod time;
 
@@ -28,5 +29,6 @@ pub use process::{
     begin, end, exit_code, explain_usage, guard, outlive_signals, parse_args, usage_sentence,
 };
 pub use secret::{Secret, SecretError};
+pub use stream::{Flow, Running};
 pub use subprocess::{Finished, Program, ProgramError};
 pub use time::{DurationError, new_id, parse_duration};
