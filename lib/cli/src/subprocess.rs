@@ -28,6 +28,7 @@ pub struct Program {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     user: Option<(u32, u32)>,
+    folder: Option<PathBuf>,
     output_limit: usize,
 }
 
@@ -91,6 +92,7 @@ impl Program {
             args,
             env: Vec::new(),
             user: None,
+            folder: None,
             output_limit: 1 << 20,
         }
     }
@@ -116,6 +118,20 @@ impl Program {
         self
     }
 
+    /// In this folder.
+    #[must_use]
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Its name without the folder.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
     pub(crate) fn path(&self) -> &std::path::Path {
         &self.path
     }
@@ -134,6 +150,9 @@ impl Program {
             .process_group(0);
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
+        }
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
         }
         command
     }

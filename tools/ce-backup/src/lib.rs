@@ -1,7 +1,6 @@
 //! Keep a copy: encrypted, deduplicated snapshots that the server itself cannot read.
 
 mod commands;
-#[allow(dead_code)]
 mod database;
 mod documented;
 mod fault;

@@ -70,6 +70,16 @@ impl Tables {
         self.names.get(name).map(|place| &self.rows[*place].1)
     }
 
+    /// Only this table, when it is there.
+    pub fn only(&self, name: &str) -> Tables {
+        let mut only = Tables::default();
+        if let Some(rows) = self.get(name) {
+            only.place(name);
+            only.rows = vec![(name.to_owned(), *rows)];
+        }
+        only
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Rows)> {
         self.rows.iter().map(|(name, rows)| (name.as_str(), rows))
     }
