@@ -217,6 +217,8 @@ impl Load<'_> {
             .unwrap_or_default();
         match word {
             b"\\restrict" | b"\\unrestrict" => Ok(()),
+            // pg_dump writes it before it connects to a name that is no plain word.
+            b"\\encoding" if self.section.kind.starts_with("DATABASE") => Ok(()),
             b"\\connect" if self.stage == Stage::Making => self.begin(),
             b"\\connect"
                 if self.stage == Stage::Content && self.section.kind.starts_with("DATABASE") =>
