@@ -11,7 +11,7 @@ use super::{backup, names, record_of};
 
 fn sqlite(file: &Path, sql: &str) -> String {
     let done = Command::new("sqlite3")
-        .arg("-bail")
+        .args(["-bail", "-cmd", ".timeout 20000"])
         .arg(file)
         .arg(sql)
         .output()
@@ -119,7 +119,7 @@ fn a_copy_is_of_one_moment_while_somebody_writes() {
         .spawn()
         .expect("a writer");
     let count = || {
-        sqlite(&file, ".timeout 5000\nSELECT count(*) FROM a;")
+        sqlite(&file, "SELECT count(*) FROM a;")
             .trim()
             .parse::<u64>()
             .expect("a number")

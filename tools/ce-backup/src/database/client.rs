@@ -83,15 +83,20 @@ pub(crate) fn finish(running: Running, program: &Program) -> Result<Finished, Er
     })
 }
 
-/// What it said, in one line without what is only said for the sake of form.
+/// What it said, in one line without what is only said for the sake of form. Where errors are marked as such, only
+/// these: the statement that mariadb shows besides may hold anybody's data.
 fn told(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.contains("Deprecated program name"))
-        .collect();
-    let mut told: String = lines.join("; ").chars().take(TOLD).collect();
+    let lines = || {
+        text.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.contains("Deprecated program name"))
+    };
+    let mut errors: Vec<&str> = lines().filter(|line| line.starts_with("ERROR")).collect();
+    if errors.is_empty() {
+        errors = lines().collect();
+    }
+    let mut told: String = errors.join("; ").chars().take(TOLD).collect();
     if told.is_empty() {
         told.push_str("it says nothing");
     }
@@ -197,6 +202,14 @@ mod tests {
         assert!(find(&["sh"], Some(Path::new("bin"))).is_err());
         let error = find(&["a", "b"], Some(Path::new("/bin"))).unwrap_err();
         assert_eq!(error.to_string(), "none of the programs a, b is there");
+    }
+
+    #[test]
+    fn of_what_a_program_says_the_error_is_told_and_no_data() {
+        let said = "--------------\nINSERT INTO users VALUES ('secret')\n--------------\n\nERROR 1064 (42000) at line 7: no\n";
+        assert_eq!(told(said.as_bytes()), "ERROR 1064 (42000) at line 7: no");
+        assert_eq!(told(b"psql: error: a\n\tb\n"), "psql: error: a; b");
+        assert_eq!(told(b""), "it says nothing");
     }
 
     #[test]
