@@ -21,9 +21,8 @@ fn backup(words: &[&str]) -> Program {
 fn record_of(said: &Said, object: &str) -> Value {
     let records = said.records();
     let found = records.iter().find(|record| record["object"] == object);
-    found
-        .unwrap_or_else(|| panic!("no record of '{object}': {said:?}"))
-        .clone()
+    assert!(found.is_some(), "no record of '{object}': {said:?}");
+    found.cloned().unwrap_or_default()
 }
 
 /// Names in a folder, sorted.
