@@ -31,6 +31,7 @@ complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "cat" -d 'Write 
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "check" -d 'Prove that a repository is whole, as far as the keys at hand can see'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "create" -d 'Make a snapshot'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "diff" -d 'Say what differs between two snapshots: + added, - removed, M content, m metadata'
+complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "dump" -d 'Dump databases, each consistent and whole, or not at all'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "find" -d 'Find items of a snapshot by name: a pattern for names, or for whole paths when it begins with a slash'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "forget" -d 'Forget snapshots that no rule keeps, or those that are named'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "init" -d 'Make a repository, or let this machine write to one that is there'
@@ -40,6 +41,7 @@ complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "ls" -d 'Name wh
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "prune" -d 'Delete what no snapshot needs any more, in two steps with a grace period between them'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "repair" -d 'Mend damaged packs from their parity, the config from its copy, and the index from the packs'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "restore" -d 'Put a snapshot\'s files back, below a folder'
+complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "restore-db" -d 'Put one database back from a dump, or one of its tables'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "stats" -d 'Say what is stored, and what it would take without deduplication and compression'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "status" -d 'Judge how fresh and whole the backups are, as a Nagios check'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand bench" -l each -d 'For so long each' -r
@@ -98,6 +100,29 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -s t -l timeou
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l database -d 'Dump this database; for SQLite its file' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l exclude-table -d 'Leave this table out: TABLE or DATABASE.TABLE, with * and ?' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l structure-only -d 'Dump only the structure of this table' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l preset -d 'Dump only the structure of the application\'s caches, sessions and logs' -r -f -a "drupal\t''"
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l to -d 'Into this folder, which is made when it is missing' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l keep -d 'With --to: keep so many days\' older dumps besides the newest' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l compression -d 'With --to: of zstd, 1 to 19' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l each-within -d 'End each database\'s dump within this time' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l credentials-file -d 'The password: an option file for MariaDB and MySQL, a password file for PostgreSQL; for its owner alone to read' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l socket -d 'The server\'s socket, for PostgreSQL its folder' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l host -d 'The server\'s name or address' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l port -d 'Its port' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l user -d 'Log in as this user' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l programs -d 'The folder of the database\'s own programs [default: by PATH]' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l all -d 'Dump all databases, accounts and grants'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -l no-lock -d 'Do not lock tables that know no transactions, name them in a warning'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -s n -l dry-run -d 'Dump nothing, say what would be dumped'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -s v -l verbose -d 'Say more; up to three times'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
@@ -256,6 +281,23 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -s n -l dry
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l database -d 'The database as the dump has it; for SQLite the file to write' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l table -d 'Only this table, for PostgreSQL with or without its schema' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l into -d 'Into this database instead of the one of the same name' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l within -d 'End within this time' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l credentials-file -d 'The password: an option file for MariaDB and MySQL, a password file for PostgreSQL; for its owner alone to read' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l socket -d 'The server\'s socket, for PostgreSQL its folder' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l host -d 'The server\'s name or address' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l port -d 'Its port' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l user -d 'Log in as this user' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l programs -d 'The folder of the database\'s own programs [default: by PATH]' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l force -d 'Over tables that are there'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -s v -l verbose -d 'Say more; up to three times'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r

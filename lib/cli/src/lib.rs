@@ -15,6 +15,7 @@ mod output;
 mod process;
 mod secret;
 mod size;
+mod stream;
 mod subprocess;
 mod time;
 
@@ -30,5 +31,6 @@ pub use process::{
 };
 pub use secret::{Secret, SecretError};
 pub use size::{parse_bytes, parse_bytes_by};
+pub use stream::{Flow, Running};
 pub use subprocess::{Finished, Group, Program, ProgramError};
 pub use time::{DurationError, new_id, parse_duration};

@@ -26,6 +26,9 @@ const AFTER_EXIT: Duration = Duration::from_millis(50);
 pub struct Program {
     path: PathBuf,
     args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    user: Option<(u32, u32)>,
+    folder: Option<PathBuf>,
     output_limit: usize,
 }
 
@@ -87,8 +90,71 @@ impl Program {
         Self {
             path: path.into(),
             args,
+            env: Vec::new(),
+            user: None,
+            folder: None,
             output_limit: 1 << 20,
         }
+    }
+
+    /// With one more argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// With this in its environment; no secret, for others of the same user can read it.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// As this user and group, without any supplementary ones.
+    #[must_use]
+    pub fn user(mut self, uid: u32, gid: u32) -> Self {
+        self.user = Some((uid, gid));
+        self
+    }
+
+    /// In this folder.
+    #[must_use]
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Its name without the folder.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.output_limit
+    }
+
+    /// In the C locale and a process group of its own.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command
+            .args(&self.args)
+            .env("LC_ALL", "C")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .process_group(0);
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        command
     }
 
     /// Keeps at most so many bytes of each of its outputs.
@@ -108,13 +174,11 @@ impl Program {
             path: self.path.clone(),
             source,
         };
-        let mut child = Command::new(&self.path)
-            .args(&self.args)
-            .env("LC_ALL", "C")
+        let mut child = self
+            .command()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
             .spawn()
             .map_err(fail)?;
         let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())

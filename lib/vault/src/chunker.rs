@@ -15,9 +15,6 @@ pub const LEAST: usize = AVERAGE / 4;
 /// No chunk is longer.
 pub const MOST: usize = AVERAGE * 4;
 
-const STRICT: u64 = mask(AVERAGE.ilog2() + 2);
-const LOOSE: u64 = mask(AVERAGE.ilog2() - 2);
-
 const fn mask(bits: u32) -> u64 {
     ((1 << bits) - 1) << (64 - bits)
 }
@@ -27,12 +24,22 @@ pub struct Chunker {
     gear: Box<[u64; 256]>,
     /// The same, shifted once, so that two bytes are taken in one step.
     shifted: Box<[u64; 256]>,
+    average: usize,
+    strict: u64,
+    loose: u64,
 }
 
 impl Chunker {
-    /// Takes the secret that the table is made of.
+    /// Takes the secret that the table is made of; chunks of [`AVERAGE`] bytes.
     #[must_use]
     pub fn new(secret: &Key) -> Self {
+        Self::with_average(secret, AVERAGE.ilog2())
+    }
+
+    /// The same with chunks of 2^`bits` bytes on average, a quarter of it at least and four times it at most.
+    #[must_use]
+    pub fn with_average(secret: &Key, bits: u32) -> Self {
+        let bits = bits.clamp(6, 24);
         let mut gear = Box::new([0; 256]);
         let mut random = blake3::Hasher::new_keyed(secret).finalize_xof();
         for entry in gear.iter_mut() {
@@ -41,24 +48,37 @@ impl Chunker {
             *entry = u64::from_le_bytes(bytes);
         }
         let shifted = Box::new(gear.map(|entry| entry << 1));
-        Chunker { gear, shifted }
+        Chunker {
+            gear,
+            shifted,
+            average: 1 << bits,
+            strict: mask(bits + 2),
+            loose: mask(bits - 2),
+        }
+    }
+
+    /// No chunk is longer.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.average * 4
     }
 
     /// The length of the first chunk of these bytes.
     ///
-    /// With less than [`MOST`] bytes the answer is only right when the stream ends with them.
+    /// With less than [`Chunker::most`] bytes the answer is only right when the stream ends with them.
     #[must_use]
     pub fn cut(&self, bytes: &[u8]) -> usize {
-        let most = bytes.len().min(MOST);
-        if most <= LEAST {
+        let least = self.average / 4;
+        let most = bytes.len().min(self.most());
+        if most <= least {
             return most;
         }
-        let normal = most.min(AVERAGE);
+        let normal = most.min(self.average);
         let mut hash = 0;
-        if let Some(at) = self.find(&bytes[LEAST..normal], &mut hash, STRICT) {
-            return LEAST + at;
+        if let Some(at) = self.find(&bytes[least..normal], &mut hash, self.strict) {
+            return least + at;
         }
-        match self.find(&bytes[normal..most], &mut hash, LOOSE) {
+        match self.find(&bytes[normal..most], &mut hash, self.loose) {
             Some(at) => normal + at,
             None => most,
         }
@@ -155,6 +175,22 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_ne!(lengths(1), lengths(2));
+    }
+
+    #[test]
+    fn another_average_keeps_its_own_bounds() {
+        let bytes = noise(8 << 20);
+        let chunker = Chunker::with_average(&Key::new([1; 32]), 17);
+        let chunks = chunks(&chunker, &bytes);
+        let (last, whole) = chunks.split_last().expect("chunks");
+        assert!(last.len() <= chunker.most());
+        assert!(
+            whole
+                .iter()
+                .all(|chunk| (32 << 10..=512 << 10).contains(&chunk.len()))
+        );
+        let average = bytes.len() / chunks.len();
+        assert!((96 << 10..192 << 10).contains(&average), "{average}");
     }
 
     #[test]

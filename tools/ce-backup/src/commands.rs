@@ -5,6 +5,7 @@ mod cat;
 mod check;
 mod create;
 mod diff;
+mod dump;
 mod find;
 mod forget;
 mod init;
@@ -13,8 +14,10 @@ mod list;
 mod listing;
 mod ls;
 mod prune;
+mod reach;
 mod repair;
 mod restore;
+mod restore_db;
 mod stats;
 mod status;
 
@@ -31,6 +34,11 @@ use crate::report;
 pub(crate) trait Act: Args {
     /// The check in its records.
     const NAME: &'static str;
+
+    /// Whether standard output is what was asked for, so that no record may stand there.
+    fn writes_content(&self) -> bool {
+        false
+    }
 
     /// Does it; what is to be told.
     fn act(&self, common: &Common) -> Result<Vec<Finding>, Fault>;
@@ -78,7 +86,9 @@ impl<A: Args> FromArgMatches for With<A> {
 
 impl<A: Act> With<A> {
     pub fn run(&self) -> ExitCode {
-        report::run(A::NAME, &self.common, || self.own.act(&self.common))
+        report::run(A::NAME, &self.common, self.own.writes_content(), || {
+            self.own.act(&self.common)
+        })
     }
 }
 
@@ -89,6 +99,7 @@ pub(crate) enum Verb {
     Check(With<check::Check>),
     Create(With<create::Create>),
     Diff(With<diff::Diff>),
+    Dump(With<dump::Dump>),
     Find(With<find::Find>),
     Forget(With<forget::Forget>),
     Init(With<init::Init>),
@@ -100,6 +111,7 @@ pub(crate) enum Verb {
     Prune(With<prune::Prune>),
     Repair(With<repair::Repair>),
     Restore(With<restore::Restore>),
+    RestoreDb(With<restore_db::RestoreDb>),
     Stats(With<stats::Stats>),
     Status(With<status::Status>),
 }
@@ -112,6 +124,7 @@ impl Verb {
             Verb::Check(command) => command.run(),
             Verb::Create(command) => command.run(),
             Verb::Diff(command) => command.run(),
+            Verb::Dump(command) => command.run(),
             Verb::Find(command) => command.run(),
             Verb::Forget(command) => command.run(),
             Verb::Init(command) => command.run(),
@@ -121,6 +134,7 @@ impl Verb {
             Verb::Prune(command) => command.run(),
             Verb::Repair(command) => command.run(),
             Verb::Restore(command) => command.run(),
+            Verb::RestoreDb(command) => command.run(),
             Verb::Stats(command) => command.run(),
             Verb::Status(command) => command.run(),
         }

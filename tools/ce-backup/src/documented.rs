@@ -144,6 +144,37 @@ pub static DOCUMENTED: &[Documented] = &[
         ],
     },
     Documented {
+        check: "dump",
+        metrics: &[
+            ("bytes", "B", "bytes of the dump"),
+            ("stored_bytes", "B", "bytes of its file"),
+            ("tables", "", "tables in it"),
+            ("rows", "", "their rows"),
+            ("duration", "s", "seconds from start to end"),
+        ],
+        data: &[
+            (
+                "database",
+                "string",
+                "its name, @accounts for accounts and grants",
+            ),
+            ("engine", "string", "mariadb, mysql, postgres or sqlite"),
+            ("version", "string", "the server's, or library's"),
+            ("file", "string", "where it is"),
+            ("bytes", "integer", "bytes of the dump"),
+            STORED,
+            ("table_count", "integer", "tables in it"),
+            ("rows", "integer", "their rows"),
+            (
+                "tables",
+                "object",
+                "rows and digest of each table, up to 4000 tables; the order of rows does not change the digest",
+            ),
+            DURATION,
+            DRY,
+        ],
+    },
+    Documented {
         check: "find",
         metrics: &[],
         data: &[
@@ -299,6 +330,25 @@ pub static DOCUMENTED: &[Documented] = &[
             ERRORS,
             DURATION,
             DRY,
+        ],
+    },
+    Documented {
+        check: "restore-db",
+        metrics: &[
+            ("bytes", "B", "bytes of the dump"),
+            ("tables", "", "tables put back"),
+            ("rows", "", "their rows"),
+        ],
+        data: &[
+            ("database", "string", "where they were put"),
+            ("bytes", "integer", "bytes of the dump"),
+            ("table_count", "integer", "tables put back"),
+            (
+                "rows",
+                "integer",
+                "their rows, counted there and in the dump",
+            ),
+            DURATION,
         ],
     },
     Documented {

@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     Secret(#[from] SecretError),
     #[error(transparent)]
     Output(#[from] OutputError),
+    #[error(transparent)]
+    Database(#[from] crate::database::Error),
 }
 
 impl Fault {
@@ -41,6 +43,7 @@ impl Fault {
                 | Error::Damaged { .. }
                 | Error::Source { .. },
             ) => State::Critical,
+            Fault::Database(error) if !error.is_refusal() => State::Critical,
             _ => State::Unknown,
         }
     }
@@ -55,6 +58,7 @@ impl Explain for Fault {
             Fault::File(error) => error.hint(),
             Fault::Secret(error) => error.hint(),
             Fault::Output(error) => error.hint(),
+            Fault::Database(error) => error.hint(),
         }
     }
 
@@ -79,6 +83,7 @@ impl Explain for Fault {
             Fault::File(error) => error.cause(),
             Fault::Secret(error) => error.cause(),
             Fault::Output(error) => error.cause(),
+            Fault::Database(error) => error.cause(),
         }
     }
 }

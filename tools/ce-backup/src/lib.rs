@@ -1,6 +1,7 @@
 //! Keep a copy: encrypted, deduplicated snapshots that the server itself cannot read.
 
 mod commands;
+mod database;
 mod documented;
 mod fault;
 mod place;

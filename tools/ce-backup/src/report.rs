@@ -1,5 +1,6 @@
 //! What a command found, as records and exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -11,10 +12,12 @@ use crate::TOOL;
 use crate::fault::Fault;
 use crate::{progress, settings};
 
-/// Runs a command and says how it went: records on stdout, a failure in words on stderr too.
+/// Runs a command and says how it went: records on stdout, a failure in words on stderr too. Where stdout is what was
+/// asked for, `content`, all goes to stderr in words.
 pub(crate) fn run(
     check: &str,
     common: &Common,
+    content: bool,
     act: impl FnOnce() -> Result<Vec<Finding>, Fault>,
 ) -> ExitCode {
     let time = jiff::Timestamp::now();
@@ -54,6 +57,14 @@ pub(crate) fn run(
         .map(|record| record.state)
         .max()
         .unwrap_or(State::Ok);
+    if content {
+        if failed.is_none() {
+            for record in records.iter().filter(|record| record.state != State::Ok) {
+                let _ = writeln!(std::io::stderr(), "{TOOL}: {}", record.summary);
+            }
+        }
+        return ce_cli::exit_code(failed.unwrap_or(state));
+    }
     // On a terminal the sentence on stderr says it already.
     let told = failed.is_some() && ce_cli::format_or_default(common) == Format::Text;
     if !told && let Err(error) = ce_cli::emit(common, &records) {

@@ -31,6 +31,10 @@ pub(crate) struct Cat {
 impl Act for Cat {
     const NAME: &'static str = "cat";
 
+    fn writes_content(&self) -> bool {
+        true
+    }
+
     fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
         let (repo, word, paths) = self.place.split_one(&self.words, "the snapshot")?;
         let [path] = paths.as_slice() else {
