@@ -356,6 +356,34 @@ fn the_repository_is_left_out_of_itself() {
     assert!(!vault.must_restore("latest", &source).join("repo").exists());
 }
 
+#[test]
+fn a_repository_seen_through_a_bind_mount_is_left_out_too() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root mounts");
+        return;
+    }
+    let vault = Vault::new();
+    let (source, mounted) = (vault.path("source"), vault.path("mounted"));
+    for folder in [&source, &mounted] {
+        fs::create_dir(folder).expect("a folder");
+    }
+    fs::write(source.join("file"), "a file").expect("written");
+    fs::rename(&vault.repo, source.join("repo")).expect("moved");
+    let script = format!(
+        "mount --bind {} {} && exec \"$@\"",
+        source.display(),
+        mounted.display()
+    );
+    let said = vault
+        .wrapped(&["unshare", "-m", "sh", "-c", &script, "sh"])
+        .arg("create")
+        .arg(source.join("repo"))
+        .arg(&mounted)
+        .run();
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(said.record()["data"]["files"], 1, "{said:?}");
+}
+
 /// One line on stderr that begins with the program's name and contains this, perhaps a hint, and this exit code.
 fn one_sentence(said: &Said, code: i32, contains: &str) {
     assert_eq!(said.code, code, "{said:?}");

@@ -1,5 +1,6 @@
 //! ce-backup as it must survive: hostile trees, hostile neighbours, tampering, crashes.
 
+mod browse;
 mod crash;
 mod fidelity;
 mod hostile;

@@ -52,6 +52,17 @@ const STATE: (&str, &str) = (
     "State between runs; for users other than root $XDG_STATE_HOME/ce; CE_STATE_DIR overrides both",
 );
 
+const ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "CE_CONFIG_DIR, CE_STATE_DIR, CE_CACHE_DIR",
+        "Folders in place of /etc/ce, /var/lib/ce and /var/cache/ce",
+    ),
+    (
+        "CE_HOST",
+        "The name of this machine in records, in place of the host name",
+    ),
+];
+
 const PROGRAMS: &[Program] = &[
     Program {
         name: "ce-backup",
@@ -241,7 +252,7 @@ fn overview(program: &Program, whole: &Command) -> (String, String) {
     }
     page.heading("EXAMPLES");
     page.verbatim(examples.trim_start_matches("Examples:\n"));
-    endings(&mut page, program, program.see_also);
+    endings(&mut page, program, None, program.see_also);
     (program.name.to_owned(), page.0)
 }
 
@@ -295,7 +306,12 @@ fn page(program: &Program, command: &Command, prefix: &str) -> (String, String) 
         page.heading("EXAMPLES");
         page.verbatim(examples.to_string().trim_start_matches("Examples:\n"));
     }
-    endings(&mut page, program, &format!("{}(1)", program.name));
+    endings(
+        &mut page,
+        program,
+        Some(command),
+        &format!("{}(1)", program.name),
+    );
     (name, page.0)
 }
 
@@ -400,10 +416,22 @@ fn documented(page: &mut Page, check: &Check) {
     }
 }
 
-fn endings(page: &mut Page, program: &Program, see_also: &str) {
+fn endings(page: &mut Page, program: &Program, command: Option<&Command>, see_also: &str) {
     page.heading("EXIT STATUS");
     for (code, meaning) in program.endings.iter().enumerate() {
         page.item(&code.to_string(), meaning);
+    }
+    page.heading("ENVIRONMENT");
+    for argument in command.into_iter().flat_map(Command::get_arguments) {
+        if let (Some(variable), Some(long)) = (argument.get_env(), argument.get_long()) {
+            page.item(
+                &variable.to_string_lossy(),
+                &format!("What --{long} would name"),
+            );
+        }
+    }
+    for (variable, meaning) in ENVIRONMENT {
+        page.item(variable, meaning);
     }
     page.heading("FILES");
     for (path, meaning) in program.files {

@@ -1,5 +1,6 @@
 //! Looks into snapshots: items one by one, a file's content, and what differs between two.
 
+use std::collections::VecDeque;
 use std::io::Write;
 
 use crate::error::{Error, Result};
@@ -94,44 +95,112 @@ impl<'a> Browser<'a> {
         Ok(())
     }
 
-    fn all(&self) -> Result<Vec<(Item, Vec<Id>)>> {
-        let mut all = Vec::new();
-        self.items(&[], |item, references| {
-            all.push((item.clone(), content_ids(item, references)));
-            Ok(())
-        })?;
-        Ok(all)
-    }
-
-    /// What differs from here to a later snapshot, in order.
+    /// What differs from here to a later snapshot, in order; what both share is not even read.
     ///
     /// # Errors
-    /// When a part of a tree cannot be read.
-    pub fn changes_to(&self, later: &Browser<'_>) -> Result<Vec<(Change, Vec<u8>)>> {
-        let (before, after) = (self.all()?, later.all()?);
-        let (mut old, mut new) = (before.into_iter().peekable(), after.into_iter().peekable());
-        let mut changes = Vec::new();
+    /// When a part of a tree cannot be read, or `visit` fails.
+    pub fn changes_to(
+        &self,
+        later: &Browser<'_>,
+        mut visit: impl FnMut(Change, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let (mut old, mut new) = (Items::of(self), Items::of(later));
         loop {
-            let order = match (old.peek(), new.peek()) {
-                (None, None) => return Ok(changes),
+            let ahead = (old.ahead()?, new.ahead()?);
+            if ahead.0.is_some() && ahead.0 == ahead.1 {
+                old.skip();
+                new.skip();
+                continue;
+            }
+            old.fill()?;
+            new.fill()?;
+            let order = match (old.leaf.front(), new.leaf.front()) {
+                (None, None) => return Ok(()),
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (None, Some(_)) => std::cmp::Ordering::Greater,
                 (Some((old, _)), Some((new, _))) => compare(&old.path, &new.path),
             };
-            match order {
-                std::cmp::Ordering::Less => {
-                    changes.extend(old.next().map(|(item, _)| (Change::Removed, item.path)));
-                }
-                std::cmp::Ordering::Greater => {
-                    changes.extend(new.next().map(|(item, _)| (Change::Added, item.path)));
-                }
-                std::cmp::Ordering::Equal => {
-                    if let (Some(old), Some(new)) = (old.next(), new.next()) {
-                        changes.extend(differs(&old, &new).map(|change| (change, new.0.path)));
+            let before = (order != std::cmp::Ordering::Greater).then(|| old.next());
+            let after = (order != std::cmp::Ordering::Less).then(|| new.next());
+            match (before.flatten(), after.flatten()) {
+                (Some(old), Some(new)) => {
+                    if let Some(change) = differs(&old, &new) {
+                        visit(change, &new.0.path)?;
                     }
                 }
+                (Some((item, _)), None) => visit(Change::Removed, &item.path)?,
+                (None, Some((item, _))) => visit(Change::Added, &item.path)?,
+                (None, None) => {}
             }
         }
+    }
+}
+
+/// A snapshot's items, a leaf of its tree at a time.
+struct Items<'a> {
+    reader: &'a Reader<'a>,
+    nodes: std::slice::Iter<'a, (Id, Id)>,
+    leaves: std::vec::IntoIter<(Id, Id)>,
+    /// What is left of the leaf that was read last, and which that is while none of it was taken.
+    leaf: VecDeque<(Item, Vec<Id>)>,
+    whole: Option<(Id, Id)>,
+}
+
+impl<'a> Items<'a> {
+    fn of(browser: &'a Browser<'_>) -> Self {
+        Items {
+            reader: &browser.reader,
+            nodes: browser.nodes.iter(),
+            leaves: Vec::new().into_iter(),
+            leaf: VecDeque::new(),
+            whole: None,
+        }
+    }
+
+    /// The leaf that comes next as a whole, unless some of it was taken.
+    fn ahead(&mut self) -> Result<Option<(Id, Id)>> {
+        if !self.leaf.is_empty() {
+            return Ok(self.whole);
+        }
+        while self.leaves.as_slice().is_empty() {
+            let Some(pair) = self.nodes.next() else {
+                return Ok(None);
+            };
+            self.leaves = self.reader.node(pair)?.leaves.into_iter();
+        }
+        Ok(self.leaves.as_slice().first().copied())
+    }
+
+    /// Passes over what `ahead` named.
+    fn skip(&mut self) {
+        if self.leaf.is_empty() {
+            self.leaves.next();
+        }
+        self.leaf.clear();
+    }
+
+    /// Reads the next leaf when nothing is left of the last.
+    fn fill(&mut self) -> Result<()> {
+        while self.leaf.is_empty() && self.ahead()?.is_some() {
+            self.whole = self.leaves.next();
+            let Some((skeleton, private)) = &self.whole else {
+                break;
+            };
+            let references = self.reader.references(skeleton)?;
+            let items = self.reader.items(private)?.into_iter();
+            self.leaf = items
+                .map(|item| {
+                    let ids = content_ids(&item, &references);
+                    (item, ids)
+                })
+                .collect();
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Option<(Item, Vec<Id>)> {
+        self.whole = None;
+        self.leaf.pop_front()
     }
 }
 

@@ -101,6 +101,9 @@ impl Error {
             }
             Error::NoSnapshot(_) => "ce-backup list REPO names them".into(),
             Error::NotARecipient { .. } => "ce-backup key new prints it".into(),
+            Error::Damaged { object, .. } if object == "config" => {
+                "it and its copy are gone: put one back from a copy of the repository, for nothing is read without it".into()
+            }
             Error::Damaged { .. } | Error::Missing { .. } => {
                 "ce-backup check REPO says what is affected, ce-backup repair REPO mends what can be".into()
             }

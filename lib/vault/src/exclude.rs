@@ -12,6 +12,8 @@ use rustix::fs::{Mode, OFlags};
 pub struct Exclude {
     patterns: Vec<Pattern>,
     paths: Vec<Vec<u8>>,
+    /// Device and inode of the folders of these paths: a bind mount shows them elsewhere.
+    folders: Vec<(u64, u64)>,
     /// Whether the content of folders that a CACHEDIR.TAG marks is left out (bford.info/cachedir).
     pub caches: bool,
 }
@@ -47,9 +49,19 @@ impl Exclude {
     /// Adds one path: the repository itself, when it is inside of what is backed up.
     pub fn add_path(&mut self, path: &std::path::Path) {
         use std::os::unix::ffi::OsStrExt;
+        use std::os::unix::fs::MetadataExt;
+        if let Ok(metadata) = path.metadata() {
+            self.folders.push((metadata.dev(), metadata.ino()));
+        }
         let path = path.as_os_str().as_bytes();
         self.paths
             .push(path.strip_prefix(b"/").unwrap_or(path).to_vec());
+    }
+
+    /// Whether a folder is one that was added by its path, under whatever path it is seen.
+    #[must_use]
+    pub fn is_own(&self, device: u64, inode: u64) -> bool {
+        self.folders.contains(&(device, inode))
     }
 
     /// Whether a path, without its first slash, is left out; what is below it then is not even looked at.

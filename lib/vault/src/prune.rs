@@ -53,6 +53,8 @@ pub struct Options<'a> {
     pub despite_gaps: bool,
     /// Change nothing, only count.
     pub dry_run: bool,
+    /// Snapshots that are to count as forgotten already.
+    pub without: &'a [Id],
     /// Set from outside to end early.
     pub stop: &'a AtomicBool,
 }
@@ -106,6 +108,9 @@ pub fn prune(repository: &Repository, options: &Options<'_>) -> Result<Pruned> {
     }
     for snapshot in repository.snapshots()? {
         let (snapshot, _) = snapshot?;
+        if options.without.contains(&snapshot.id) {
+            continue;
+        }
         writers.entry(snapshot.writer).or_default().push(snapshot);
     }
 

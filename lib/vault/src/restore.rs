@@ -365,6 +365,10 @@ impl Run<'_> {
 
     fn item(&self, place: &Place, item: &Item, references: &[Reference]) {
         let progress = self.options.progress;
+        if self.options.dry_run && place.is_folder() {
+            let error = std::io::Error::from(rustix::io::Errno::ISDIR);
+            return (self.omit)(&item.path, error.to_string());
+        }
         let Kind::File { extents, .. } = &item.kind else {
             progress.others.fetch_add(1, Ordering::Relaxed);
             if !self.options.dry_run

@@ -100,7 +100,11 @@ impl Run<'_> {
             }
             self.options.progress.items.fetch_add(1, Ordering::Relaxed);
             let path = entry.path.clone();
-            let excluded = !above && self.options.exclude.excludes(&path);
+            let (major, minor) = entry.device();
+            let device = rustix::fs::makedev(major, minor);
+            let exclude = &self.options.exclude;
+            let excluded =
+                !above && (exclude.excludes(&path) || exclude.is_own(device, entry.stat.stx_ino));
             let crosses = !above
                 && self.options.one_file_system
                 && tree

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::write;
 use crate::error::{Error, Result};
@@ -32,6 +32,19 @@ pub(super) struct Place {
     /// None where a dry run would have made it.
     pub folder: Option<Arc<OwnedFd>>,
     pub name: CString,
+}
+
+impl Place {
+    /// Whether a folder is there, which nothing but a folder can take the place of.
+    pub fn is_folder(&self) -> bool {
+        let stat = |folder: &Arc<OwnedFd>| {
+            rustix::fs::statat(folder, &self.name, AtFlags::SYMLINK_NOFOLLOW).ok()
+        };
+        self.folder
+            .as_ref()
+            .and_then(stat)
+            .is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    }
 }
 
 /// The folders on the way to the last item.
@@ -122,6 +135,12 @@ impl Folders {
         match open() {
             Ok(folder) => Ok(Some(folder)),
             Err(rustix::io::Errno::NOENT) if self.dry_run => Ok(None),
+            // What would be replaced by a folder.
+            Err(rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP)
+                if self.dry_run && self.existing == Existing::Replace =>
+            {
+                Ok(None)
+            }
             Err(rustix::io::Errno::NOENT) => {
                 rustix::fs::mkdirat(parent, name, Mode::RWXU)?;
                 Ok(Some(open()?))

@@ -145,6 +145,7 @@ fn a_removed_snapshot_leaves_a_gap_for_ever() {
         unused: 50,
         parity: 2,
         despite_gaps: false,
+        without: &[],
         dry_run: false,
         stop: &RUNNING,
     };
@@ -154,6 +155,7 @@ fn a_removed_snapshot_leaves_a_gap_for_ever() {
         &vault.as_writer(),
         &Options {
             despite_gaps: true,
+            without: &[],
             ..options
         },
     )

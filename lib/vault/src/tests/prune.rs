@@ -16,6 +16,7 @@ impl Vault {
             parity: 2,
             dry_run: false,
             despite_gaps: false,
+            without: &[],
             stop: &RUNNING,
         };
         prune::prune(&self.as_writer(), &options).expect("a prune")
@@ -130,6 +131,7 @@ fn prune_touches_nothing_when_a_snapshot_cannot_be_followed() {
         parity: 2,
         dry_run: false,
         despite_gaps: false,
+        without: &[],
         stop: &RUNNING,
     };
     let failed = prune::prune(&vault.as_writer(), &options);
@@ -212,6 +214,7 @@ fn eight_backups_a_prune_and_a_restore_at_once_harm_each_other_in_nothing() {
                     parity: 2,
                     dry_run: false,
                     despite_gaps: false,
+                    without: &[],
                     stop: &RUNNING,
                 };
                 prune::prune(&vault.as_writer(), &options).expect("a prune");

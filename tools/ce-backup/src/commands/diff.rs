@@ -43,35 +43,20 @@ impl Act for Diff {
             Browser::new(&repository, &earlier)?,
             Browser::new(&repository, &later)?,
         );
-        let changes = from.changes_to(&to)?;
         let mut out = BufWriter::new(io::stdout());
-        let mut write = |(change, path): &(Change, Vec<u8>)| match ce_cli::format_or_default(common)
-        {
-            _ if common.quiet => Ok(()),
-            Format::Text => writeln!(out, "{} /{}", letter(*change), bytes::shown(path)),
-            Format::Json => {
-                let path = [b"/", path.as_slice()].concat();
-                writeln!(
-                    out,
-                    "{}",
-                    json!({ "change": word(*change), "path": bytes::in_json(&path) })
-                )
+        let mut counts = [0_u64; 4];
+        let mut broken = None;
+        from.changes_to(&to, |change, path| {
+            counts[change as usize] += 1;
+            if let Err(error) = write(&mut out, common, change, path) {
+                broken = Some(error);
+                return Err(ce_vault::Error::Interrupted);
             }
-            _ => Ok(()),
-        };
-        changes
-            .iter()
-            .try_for_each(&mut write)
-            .map_err(ce_cli::OutputError::from)?;
+            Ok(())
+        })
+        .map_err(|error| broken.take().map_or(Fault::from(error), Fault::from))?;
         out.flush().map_err(ce_cli::OutputError::from)?;
-        let count = |wanted| {
-            changes
-                .iter()
-                .filter(|(change, _)| *change == wanted)
-                .count() as u64
-        };
-        let (added, removed) = (count(Change::Added), count(Change::Removed));
-        let (content, metadata) = (count(Change::Content), count(Change::Metadata));
+        let [added, removed, content, metadata] = counts;
         Ok(vec![
             Finding::new(
                 State::Ok,
@@ -84,6 +69,25 @@ impl Act for Diff {
             .data("metadata", metadata),
         ])
     }
+}
+
+fn write(
+    out: &mut impl Write,
+    common: &Common,
+    change: Change,
+    path: &[u8],
+) -> Result<(), ce_cli::OutputError> {
+    match ce_cli::format_or_default(common) {
+        _ if common.quiet => {}
+        Format::Text => writeln!(out, "{} /{}", letter(change), bytes::shown(path))?,
+        Format::Json => {
+            let path = [b"/", path].concat();
+            let line = json!({ "change": word(change), "path": bytes::in_json(&path) });
+            writeln!(out, "{line}")?;
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn letter(change: Change) -> char {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ce_cli::{Common, parse_duration};
 use ce_record::{Finding, State};
 use ce_vault::retention::{Candidate, Policy};
-use ce_vault::{Head, Snapshot, prune};
+use ce_vault::{Head, Id, Snapshot, prune};
 use clap::Args;
 
 use super::Act;
@@ -153,7 +153,11 @@ impl Act for Forget {
             .data("dry_run", self.dry_run),
         );
         if self.prune {
-            findings.push(self.pruning.prune(&repository, &repo, self.dry_run)?);
+            let without: Vec<Id> = doomed.iter().map(|snapshot| snapshot.id).collect();
+            let pruned = self
+                .pruning
+                .prune(&repository, &repo, &without, self.dry_run)?;
+            findings.push(pruned);
         }
         Ok(findings)
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ce_cli::{Common, parse_duration};
 use ce_record::{Finding, Metric, State};
-use ce_vault::Repository;
 use ce_vault::prune::{self, Options};
+use ce_vault::{Id, Repository};
 use clap::Args;
 
 use super::Act;
@@ -61,20 +61,18 @@ impl Act for Prune {
     fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
         let (repo, _) = self.place.split(&self.words)?;
         let repository = self.place.open(&repo)?;
-        Ok(vec![self.pruning.prune(
-            &repository,
-            &repo,
-            self.dry_run,
-        )?])
+        let pruned = self.pruning.prune(&repository, &repo, &[], self.dry_run)?;
+        Ok(vec![pruned])
     }
 }
 
 impl Pruning {
-    /// Prunes; the record of it.
+    /// Prunes as if these snapshots were forgotten; the record of it.
     pub fn prune(
         &self,
         repository: &Repository,
         repo: &Path,
+        without: &[Id],
         dry_run: bool,
     ) -> Result<Finding, Fault> {
         progress::heed_signals();
@@ -85,6 +83,7 @@ impl Pruning {
             parity: 2,
             despite_gaps: self.despite_gaps,
             dry_run,
+            without,
             stop: &STOP,
         };
         let pruned = prune::prune(repository, &options)?;
