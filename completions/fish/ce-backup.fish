@@ -42,6 +42,7 @@ complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "prune" -d 'Dele
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "repair" -d 'Mend damaged packs from their parity, the config from its copy, and the index from the packs'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "restore" -d 'Put a snapshot\'s files back, below a folder'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "restore-db" -d 'Put one database back from a dump, or one of its tables'
+complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "run" -d 'Back up as the configuration says: databases, then paths into each repository'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "stats" -d 'Say what is stored, and what it would take without deduplication and compression'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "status" -d 'Judge how fresh and whole the backups are, as a Nagios check'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand bench" -l each -d 'For so long each' -r
@@ -55,6 +56,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand bench" -s h -l help 
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand cat" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand cat" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand cat" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand cat" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand cat" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand cat" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand cat" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand cat" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand cat" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -65,6 +69,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -l read-data-
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -82,6 +89,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l compressi
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -94,6 +104,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -s h -l help
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand diff" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -126,6 +139,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand dump" -s h -l help -
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand find" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -145,6 +161,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l unused -d
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -159,6 +178,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -l recipient -
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -176,6 +198,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from add" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from add" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from add" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from add" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from add" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from add" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from add" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from add" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -194,6 +219,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from remove" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from remove" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from remove" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from remove" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from remove" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from remove" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from remove" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -205,6 +233,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from role" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from role" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from role" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from role" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from role" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from role" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from role" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from role" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from role" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -215,6 +246,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from rotate" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from rotate" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from rotate" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from rotate" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from rotate" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from rotate" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from rotate" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from rotate" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen_subcommand_from rotate" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -230,6 +264,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and __fish_seen
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand list" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand list" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand list" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand list" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand list" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand list" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand list" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand list" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand list" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -239,6 +276,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand list" -s h -l help -
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand ls" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand ls" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand ls" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand ls" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand ls" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand ls" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand ls" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand ls" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand ls" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -250,6 +290,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l unused -d 
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -261,6 +304,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand prune" -s h -l help 
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand repair" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand repair" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand repair" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand repair" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand repair" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand repair" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand repair" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand repair" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand repair" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -272,6 +318,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -l to -d 'B
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -298,9 +347,20 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -l force
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand restore-db" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand run" -l only -d 'Only into this repository of the configuration' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand run" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand run" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand run" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand run" -s n -l dry-run -d 'Change nothing, say what would be done'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand run" -s v -l verbose -d 'Say more; up to three times'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand run" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand stats" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
@@ -313,6 +373,9 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand status" -l size-chan
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand status" -l repo -d 'The repository, when it is not the first word' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand status" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand status" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand status" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand status" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand status" -l limit-download -d 'Receive no more than this a second' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand status" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand status" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand status" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r

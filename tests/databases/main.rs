@@ -1,6 +1,7 @@
 //! ce-backup dump and restore-db against real servers of their own, on temporary folders and sockets.
 
 mod mysql;
+mod night;
 mod postgres;
 mod sqlite;
 

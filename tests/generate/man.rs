@@ -68,9 +68,10 @@ const PROGRAMS: &[Program] = &[
         name: "ce-backup",
         command: ce_backup::command,
         synopsis: "ce-backup COMMAND [OPTIONS]",
-        more: "A repository is a folder. The server's own key, which is made by init, lets it write, deduplicate and list; \
-               the organisation's key, which is made by key new and kept elsewhere, is needed to read. lib/vault/FORMAT.md of the \
-               source has the format.",
+        more: "REPO is a folder, or swift:CONTAINER[/FOLDER], s3:BUCKET[/FOLDER], s3:https://HOST/BUCKET[/FOLDER], \
+               sftp:USER@HOST:FOLDER, sftp://USER@HOST:PORT/FOLDER, or a name that the configuration gives to one of these. The server's own \
+               key, which is made by init, lets it write, deduplicate and list; the organisation's key, which is made by key new and kept \
+               elsewhere, is needed to read. lib/vault/FORMAT.md of the source has the format.",
         commands: "COMMANDS",
         endings: [
             "Done",
@@ -86,7 +87,15 @@ const PROGRAMS: &[Program] = &[
                  with exclude, exclude-from, exclude-caches, one-file-system and tags. What stands on the command line wins; the lists \
                  of both are taken together. For users other than root it is $XDG_CONFIG_HOME/ce/backup.toml; CE_CONFIG_DIR names \
                  another folder, --config another file.\n\n  \
-                 repo = \"/backup\"\n\n  [create]\n  exclude = [\"/var/cache\", \"*.tmp\"]\n  tags = { client = \"acme\" }",
+                 repo = \"/backup\"\n\n  [create]\n  exclude = [\"/var/cache\", \"*.tmp\"]\n  tags = { client = \"acme\" }\n\n\
+                 [network] has connections, limit-upload, limit-download and ca-file. [swift] has auth-url, which says by its last part whether \
+                 v1, v2 or v3 of the log-in is spoken; user or user-id, user-domain, password-file or, at Rackspace, api-key-file; \
+                 application-credential-id and application-credential-secret-file; project or project-id, project-domain; region, interface \
+                 (public, internal, admin). [s3] has region, credentials-file, profile, addressing (path, virtual-host), storage-class and \
+                 object-lock = { mode, days }. [sftp] has user, port, identity-files, passphrase-file, agent, known-hosts, jumps and ssh-config. \
+                 What they leave out is looked for where the tools of OpenStack (OS_AUTH_URL ...), of AWS (AWS_PROFILE, the machine's role ...) and ssh \
+                 look. [repository.NAME] gives a url its name, and may have these four tables of its own. [[dump]] and [run] are in ce-backup-run(1). \
+                 /usr/share/doc/ce/examples/backup.toml shows most of it.",
             ),
             (
                 "/var/lib/ce/backup/ID.key",

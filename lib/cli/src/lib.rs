@@ -10,6 +10,7 @@ mod config;
 mod dirs;
 mod explain;
 mod file;
+mod flags;
 mod host;
 mod output;
 mod process;
@@ -24,10 +25,12 @@ pub use config::{ConfigError, load, nearest, parse};
 pub use dirs::Dirs;
 pub use explain::{Explain, complain};
 pub use file::{FileError, lock, read_bounded, read_given, try_lock, try_share, write_whole};
+pub use flags::{flags, scalar};
 pub use host::hostname;
 pub use output::{OutputError, emit, format_or_default};
 pub use process::{
-    begin, end, exit_code, explain_usage, guard, outlive_signals, parse_args, usage_sentence,
+    at_end, begin, do_at_end, end, exit_code, explain_usage, guard, outlive_signals, parse_args,
+    usage_sentence,
 };
 pub use secret::{Secret, SecretError};
 pub use size::{parse_bytes, parse_bytes_by};

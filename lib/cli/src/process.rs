@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::panic;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ce_record::{State, one_line};
 use clap::error::ErrorKind;
@@ -115,10 +115,33 @@ pub fn exit_code(state: State) -> ExitCode {
     ExitCode::from(state.exit_code())
 }
 
+/// What is to be done before the process ends, however it is told to.
+static AT_END: Mutex<Option<Act>> = Mutex::new(None);
+
+type Act = Box<dyn FnOnce() + Send>;
+
+/// Has this done once before the process ends: by [`do_at_end`], or by [`end`], which a signal brings about.
+pub fn at_end(act: impl FnOnce() + Send + 'static) {
+    *AT_END.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(act));
+}
+
+/// Does what was left for the end, unless it is done already.
+pub fn do_at_end() {
+    let mut act = AT_END.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(act) = act.take() {
+        act();
+    }
+}
+
 /// Ends the process now, without waiting for threads that may hang in the kernel.
 #[allow(clippy::exit)]
 pub fn end(state: State) -> ! {
     let _ = io::stdout().flush();
+    // Programs that run are ended, unless they are what is done at the end.
+    if AT_END.try_lock().is_ok() {
+        crate::subprocess::end_all();
+    }
+    do_at_end();
     crate::subprocess::end_all();
     std::process::exit(i32::from(state.exit_code()))
 }

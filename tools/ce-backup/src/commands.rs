@@ -18,6 +18,7 @@ mod reach;
 mod repair;
 mod restore;
 mod restore_db;
+mod run;
 mod stats;
 mod status;
 
@@ -112,6 +113,7 @@ pub(crate) enum Verb {
     Repair(With<repair::Repair>),
     Restore(With<restore::Restore>),
     RestoreDb(With<restore_db::RestoreDb>),
+    Run(With<run::Run>),
     Stats(With<stats::Stats>),
     Status(With<status::Status>),
 }
@@ -135,6 +137,7 @@ impl Verb {
             Verb::Repair(command) => command.run(),
             Verb::Restore(command) => command.run(),
             Verb::RestoreDb(command) => command.run(),
+            Verb::Run(command) => command.run_night(),
             Verb::Stats(command) => command.run(),
             Verb::Status(command) => command.run(),
         }

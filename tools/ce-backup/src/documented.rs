@@ -352,6 +352,19 @@ pub static DOCUMENTED: &[Documented] = &[
         ],
     },
     Documented {
+        check: "run",
+        metrics: &[
+            ("duration", "s", "seconds of the whole night"),
+            ("steps", "", "records of its steps"),
+            ("failed", "", "of these not OK"),
+        ],
+        data: &[
+            ("steps", "integer", "records of its steps"),
+            ("failed", "integer", "of these not OK"),
+            DURATION,
+        ],
+    },
+    Documented {
         check: "stats",
         metrics: &[
             ("stored", "B", "bytes that the repository takes"),

@@ -4,6 +4,7 @@ mod commands;
 mod database;
 mod documented;
 mod fault;
+mod hook;
 mod place;
 mod progress;
 mod report;

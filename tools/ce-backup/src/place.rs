@@ -133,7 +133,7 @@ pub(crate) fn passphrase(source: Option<&str>, path: &Path) -> Result<Secret, Fa
 }
 
 fn is_repository(path: &Path) -> bool {
-    storage::is_remote(path) || (path.join("config").is_file() && path.join("keys").is_dir())
+    storage::is_named(path) || (path.join("config").is_file() && path.join("keys").is_dir())
 }
 
 /// Where this machine's key for a repository is.

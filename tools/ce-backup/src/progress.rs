@@ -50,6 +50,18 @@ pub(crate) fn heed_signals() {
     }
 }
 
+/// Passes signals on to [`STOP`] even while nothing is shown.
+pub(crate) fn heed_until_the_end() {
+    std::thread::spawn(|| {
+        loop {
+            std::thread::sleep(Duration::from_millis(100));
+            if stopping().load(Ordering::Relaxed) && !STOP.swap(true, Ordering::Relaxed) {
+                end_soon();
+            }
+        }
+    });
+}
+
 /// Lets a walk hold a folder open at every depth: the soft limit of 1024 is for programs that call select(2).
 pub(crate) fn raise_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

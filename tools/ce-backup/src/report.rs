@@ -12,6 +12,43 @@ use crate::TOOL;
 use crate::fault::Fault;
 use crate::{progress, settings};
 
+/// When something began.
+#[derive(Debug, Clone)]
+pub(crate) struct Started {
+    time: jiff::Timestamp,
+    pub instant: Instant,
+}
+
+impl Started {
+    pub fn now() -> Self {
+        Started {
+            time: jiff::Timestamp::now(),
+            instant: Instant::now(),
+        }
+    }
+
+    /// What was found since then, as a record.
+    pub fn stamp(&self, check: &str, finding: Finding) -> Record {
+        finding.into_record(Stamp {
+            id: ce_cli::new_id(jiff::Timestamp::now()),
+            time: self.time,
+            took_ms: u64::try_from(self.instant.elapsed().as_millis()).unwrap_or(u64::MAX),
+            tool: TOOL.to_owned(),
+            check: check.to_owned(),
+            host: ce_cli::hostname(),
+            ttl_s: None,
+        })
+    }
+}
+
+/// Whether each record can be written for itself, as soon as it is there.
+pub(crate) fn is_stream(common: &Common) -> bool {
+    matches!(
+        ce_cli::format_or_default(common),
+        Format::Json | Format::Text
+    )
+}
+
 /// Runs a command and says how it went: records on stdout, a failure in words on stderr too. Where stdout is what was
 /// asked for, `content`, all goes to stderr in words.
 pub(crate) fn run(
@@ -20,8 +57,7 @@ pub(crate) fn run(
     content: bool,
     act: impl FnOnce() -> Result<Vec<Finding>, Fault>,
 ) -> ExitCode {
-    let time = jiff::Timestamp::now();
-    let started = Instant::now();
+    let started = Started::now();
     if let Some(timeout) = common.timeout {
         progress::end_within(timeout);
     }
@@ -39,19 +75,10 @@ pub(crate) fn run(
             (vec![finding], Some(fault.state()))
         }
     };
-    let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let stamp = |finding: Finding| {
-        finding.into_record(Stamp {
-            id: ce_cli::new_id(jiff::Timestamp::now()),
-            time,
-            took_ms,
-            tool: TOOL.to_owned(),
-            check: check.to_owned(),
-            host: ce_cli::hostname(),
-            ttl_s: None,
-        })
-    };
-    let records: Vec<Record> = findings.into_iter().map(stamp).collect();
+    let findings = findings.into_iter();
+    let records: Vec<Record> = findings
+        .map(|finding| started.stamp(check, finding))
+        .collect();
     let state = records
         .iter()
         .map(|record| record.state)

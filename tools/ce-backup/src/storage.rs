@@ -32,8 +32,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    fn remote(&self) -> Remote {
-        let file = &settings().network;
+    fn remote(&self, file: &NetworkSettings) -> Remote {
         let limit = |flag: Option<u64>, file: Option<u64>| flag.or(file).map(Limit::new);
         let usual = Remote::default();
         Remote {
@@ -150,9 +149,9 @@ pub(crate) struct SftpSettings {
 /// The schemes that stand for no folder.
 const SCHEMES: [&str; 3] = ["swift:", "s3:", "sftp:"];
 
-/// Whether this names a storage over a network.
-pub(crate) fn is_remote(name: &Path) -> bool {
-    scheme(name).is_some()
+/// Whether this names a storage over a network, or a repository of the settings.
+pub(crate) fn is_named(name: &Path) -> bool {
+    scheme(name).is_some() || known(name).is_some()
 }
 
 /// What stands before the first colon, when it looks like a scheme, and the rest.
@@ -162,8 +161,44 @@ fn scheme(name: &Path) -> Option<(&str, &str)> {
     is_word.then_some((scheme, rest))
 }
 
+/// A repository's address, with the settings that hold for it.
+struct Known {
+    url: &'static Path,
+    network: &'static NetworkSettings,
+    swift: &'static SwiftSettings,
+    s3: &'static S3Settings,
+    sftp: &'static SftpSettings,
+}
+
+/// What the settings know under this name.
+fn known(name: &Path) -> Option<Known> {
+    let settings = settings();
+    let own = settings.repository.get(name.to_str()?)?;
+    Some(Known {
+        url: &own.url,
+        network: own.network.as_ref().unwrap_or(&settings.network),
+        swift: own.swift.as_ref().unwrap_or(&settings.swift),
+        s3: own.s3.as_ref().unwrap_or(&settings.s3),
+        sftp: own.sftp.as_ref().unwrap_or(&settings.sftp),
+    })
+}
+
+/// The address of the repository of this name in the settings, or the name itself.
+pub(crate) fn address(name: &Path) -> &Path {
+    known(name).map_or(name, |known| known.url)
+}
+
 /// The store that a repository's name stands for.
 pub(crate) fn open(name: &Path, network: &Network) -> Result<Arc<dyn Store>, Fault> {
+    let defaults = settings();
+    let file = known(name).unwrap_or(Known {
+        url: Path::new(""),
+        network: &defaults.network,
+        swift: &defaults.swift,
+        s3: &defaults.s3,
+        sftp: &defaults.sftp,
+    });
+    let name = address(name);
     let failed = |source: io::Error| {
         use io::ErrorKind::{InvalidData, InvalidInput, NotFound, PermissionDenied};
         let object = name.display();
@@ -181,14 +216,22 @@ pub(crate) fn open(name: &Path, network: &Network) -> Result<Arc<dyn Store>, Fau
     match scheme(name) {
         None => Ok(Arc::new(DirStore::new(name))),
         Some(("swift", rest)) => {
-            let swift = swift(rest, network.remote(), &|name| std::env::var_os(name))?;
+            let swift = swift(rest, network.remote(file.network), file.swift, &|name| {
+                std::env::var_os(name)
+            })?;
             Ok(Arc::new(SwiftStore::open(swift).map_err(failed)?))
         }
         Some(("s3", rest)) => {
-            let s3 = s3(rest, network.remote(), &|name| std::env::var_os(name))?;
+            let s3 = s3(rest, network.remote(file.network), file.s3, &|name| {
+                std::env::var_os(name)
+            })?;
             Ok(Arc::new(S3Store::open(s3).map_err(failed)?))
         }
-        Some(("sftp", rest)) => Ok(Arc::new(SftpStore::new(sftp(rest, network.remote())?))),
+        Some(("sftp", rest)) => Ok(Arc::new(SftpStore::new(sftp(
+            rest,
+            network.remote(file.network),
+            file.sftp,
+        )?))),
         Some((scheme, _)) => {
             let text = name.display();
             Err(Fault::with_hint(
@@ -206,8 +249,7 @@ pub(crate) fn open(name: &Path, network: &Network) -> Result<Arc<dyn Store>, Fau
 type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// `s3:BUCKET[/FOLDER]` at AWS, `s3:https://HOST/BUCKET[/FOLDER]` elsewhere.
-fn s3(rest: &str, remote: Remote, env: Env<'_>) -> Result<S3, Fault> {
-    let file = &settings().s3;
+fn s3(rest: &str, remote: Remote, file: &S3Settings, env: Env<'_>) -> Result<S3, Fault> {
     let scheme = ["https://", "http://"]
         .into_iter()
         .find(|scheme| rest.starts_with(scheme));
@@ -266,7 +308,7 @@ fn s3(rest: &str, remote: Remote, env: Env<'_>) -> Result<S3, Fault> {
 }
 
 /// `sftp://[USER@]HOST[:PORT]/PATH`, or `sftp:[USER@]HOST:PATH` as scp(1) writes it.
-fn sftp(rest: &str, remote: Remote) -> Result<Sftp, Fault> {
+fn sftp(rest: &str, remote: Remote, file: &SftpSettings) -> Result<Sftp, Fault> {
     let fault = || {
         Fault::with_hint(
             format!("'sftp:{rest}' names no host and folder"),
@@ -299,7 +341,6 @@ fn sftp(rest: &str, remote: Remote) -> Result<Sftp, Fault> {
     if host.is_empty() || path.is_empty() {
         return Err(fault());
     }
-    let file = &settings().sftp;
     Ok(Sftp {
         user: user.or(file.user.clone()),
         port: port.or(file.port),
@@ -314,7 +355,7 @@ fn sftp(rest: &str, remote: Remote) -> Result<Sftp, Fault> {
     })
 }
 
-fn swift(rest: &str, remote: Remote, env: Env<'_>) -> Result<Swift, Fault> {
+fn swift(rest: &str, remote: Remote, file: &SwiftSettings, env: Env<'_>) -> Result<Swift, Fault> {
     let (container, prefix) = rest
         .trim_matches('/')
         .split_once('/')
@@ -326,7 +367,7 @@ fn swift(rest: &str, remote: Remote, env: Env<'_>) -> Result<Swift, Fault> {
         ));
     }
     Ok(Swift {
-        login: login(&settings().swift, env)?,
+        login: login(file, env)?,
         container: container.to_owned(),
         prefix: prefix.trim_matches('/').to_owned(),
         remote,
@@ -531,7 +572,7 @@ mod tests {
             ("//[::1]:22/x", None, "::1", Some(22), "/x"),
             ("[::1]:/x", None, "::1", None, "/x"),
         ] {
-            let sftp = sftp(rest, Remote::default())
+            let sftp = sftp(rest, Remote::default(), &SftpSettings::default())
                 .map_err(|fault| fault.to_string())
                 .expect("a place");
             let found = (
@@ -543,7 +584,10 @@ mod tests {
             assert_eq!(found, (user, host, port, path), "{rest}");
         }
         for rest in ["", "h", "//h", "@h", ":x", "//h:x/y"] {
-            assert!(sftp(rest, Remote::default()).is_err(), "{rest}");
+            assert!(
+                sftp(rest, Remote::default(), &SftpSettings::default()).is_err(),
+                "{rest}"
+            );
         }
     }
 
@@ -555,7 +599,7 @@ mod tests {
             ("./a:b", false),
             ("/srv/x", false),
         ] {
-            assert_eq!(is_remote(Path::new(name)), remote, "{name}");
+            assert_eq!(is_named(Path::new(name)), remote, "{name}");
         }
     }
 }

@@ -1,5 +1,3 @@
-//! Flags in TOML: each key is a long flag, `true` gives it alone, a list repeats it.
-//!
 //! `/etc/ce/check.toml` has a table for each check whose flags shall have other defaults here; what stands on the
 //! command line wins.
 
@@ -9,7 +7,7 @@ use std::ffi::OsString;
 use ce_cli::{Common, ConfigError, Dirs};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, FromArgMatches};
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::check::Check;
 use crate::checks;
@@ -17,35 +15,6 @@ use crate::fault::Fault;
 
 /// No settings are longer, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
-
-/// What a key of a check says on the command line.
-pub(crate) fn flags(key: &str, value: &Value) -> Result<Vec<OsString>, String> {
-    let values = match value {
-        Value::Array(values) => values.as_slice(),
-        value => std::slice::from_ref(value),
-    };
-    let mut args = Vec::new();
-    for value in values {
-        match value {
-            Value::Boolean(false) => {}
-            Value::Boolean(true) => args.push(format!("--{key}").into()),
-            value => args.push(format!("--{key}={}", scalar(key, value)?).into()),
-        }
-    }
-    Ok(args)
-}
-
-/// A single value as text.
-pub(crate) fn scalar(key: &str, value: &Value) -> Result<String, String> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Integer(number) => Ok(number.to_string()),
-        Value::Float(number) => Ok(number.to_string()),
-        _ => Err(format!(
-            "{key} is a text, a number, true, or a list of these"
-        )),
-    }
-}
 
 /// The arguments with the settings for their check put in front; `None` when there are none.
 ///
@@ -95,7 +64,8 @@ pub(crate) fn apply(
             return Err(fault(key, format!("unknown key '{key}'"), hint).into());
         };
         if matches.value_source(known.get_id().as_str()) != Some(ValueSource::CommandLine) {
-            settings.extend(flags(key, value).map_err(|message| fault(key, message, None))?);
+            settings
+                .extend(ce_cli::flags(key, value).map_err(|message| fault(key, message, None))?);
         }
     }
     let (name, rest) = args.split_at(args.len().min(2));

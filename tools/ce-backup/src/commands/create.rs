@@ -20,6 +20,7 @@ use crate::fault::Fault;
 use crate::place::{self, Place};
 use crate::progress::{self, Reading, STOP};
 use crate::settings::settings;
+use crate::storage;
 
 /// Make a snapshot
 ///
@@ -93,7 +94,7 @@ impl Act for Create {
         let repository = self.place.open(&repo)?;
         repository.writer()?;
         let mut exclude = exclude;
-        if let Ok(own) = std::fs::canonicalize(&repo) {
+        if let Ok(own) = std::fs::canonicalize(storage::address(&repo)) {
             exclude.add_path(&own);
         }
         let cache = place::cache_path(&repository.config.id);

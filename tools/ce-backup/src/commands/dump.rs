@@ -30,7 +30,7 @@ use crate::progress::{self, Reading, STOP};
 #[command(after_help = "Examples:
   ce-backup dump mysql --all --to /var/backups/mysql --keep 7
   ce-backup dump mysql --database shop --preset drupal --to /var/backups/mysql
-  ce-backup dump postgres --database shop | ce-backup create /backup --stdin shop.sql
+  ce-backup create /backup --exec shop.sql -- ce-backup dump postgres --database shop
   ce-backup dump sqlite --database /srv/app/app.db --to /var/backups/sqlite")]
 pub(crate) struct Dump {
     /// The kind of server
@@ -161,6 +161,11 @@ impl Act for Dump {
 }
 
 impl Dump {
+    /// The folder that the dumps go into.
+    pub fn folder(&self) -> Option<&Path> {
+        self.to.as_deref()
+    }
+
     fn deadline(&self) -> Instant {
         Instant::now() + self.each_within
     }

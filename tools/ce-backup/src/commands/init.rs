@@ -86,7 +86,9 @@ impl Act for Init {
                 let foreign = |entry: std::io::Result<std::fs::DirEntry>| {
                     entry.is_ok_and(|entry| entry.file_name() != "tmp")
                 };
-                if std::fs::read_dir(&path).is_ok_and(|mut entries| entries.any(foreign)) {
+                if std::fs::read_dir(crate::storage::address(&path))
+                    .is_ok_and(|mut entries| entries.any(foreign))
+                {
                     return Err(Error::NotEmpty { path }.into());
                 }
                 (Repository::init(store, recipients, &path)?, true)

@@ -13,7 +13,7 @@ use toml::{Spanned, Table, Value};
 
 use crate::check::{Check, Observe, Subject};
 use crate::fault::Fault;
-use crate::{checks, runner, settings};
+use crate::{checks, runner};
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -217,13 +217,13 @@ fn arguments(table: &Table) -> Result<Vec<OsString>, String> {
         .iter()
         .filter(|(key, _)| !OWN_KEYS.contains(&key.as_str()))
     {
-        args.extend(settings::flags(key, value)?);
+        args.extend(ce_cli::flags(key, value)?);
     }
     match table.get("args") {
         None => {}
         Some(Value::Array(values)) => {
             for value in values {
-                args.push(settings::scalar("args", value)?.into());
+                args.push(ce_cli::scalar("args", value)?.into());
             }
         }
         Some(_) => return Err("args is a list of texts".to_owned()),
@@ -232,7 +232,7 @@ fn arguments(table: &Table) -> Result<Vec<OsString>, String> {
 }
 
 fn read_duration(value: &Value) -> Result<Duration, String> {
-    parse_duration(&settings::scalar("it", value)?).map_err(|error| error.to_string())
+    parse_duration(&ce_cli::scalar("it", value)?).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
