@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::frame::{self, Kind};
 use crate::id::Id;
-use crate::repository::{Repository, store_error};
+use crate::repository::Repository;
 
 /// All condemned packs, and the objects that say so.
 #[derive(Debug, Default)]
@@ -40,8 +40,8 @@ impl Condemned {
 
 pub(crate) fn load(repository: &Repository) -> Result<Condemned> {
     let mut condemned = Condemned::default();
-    for listed in repository.list("condemned")? {
-        let bytes = match repository.get(&listed.name) {
+    for listed in repository.list_twice("condemned")? {
+        let bytes = match repository.read_bytes(&listed.name) {
             Err(Error::Missing { .. }) => continue,
             bytes => bytes?,
         };
@@ -60,8 +60,5 @@ pub(crate) fn load(repository: &Repository) -> Result<Condemned> {
 pub(crate) fn condemn(repository: &Repository, packs: Vec<Id>) -> Result<()> {
     let bytes = frame::wrap_json(Kind::Condemned, &Sentence { packs });
     let name = format!("condemned/{}", Id::of(&bytes));
-    repository
-        .store
-        .put(&name, &bytes)
-        .map_err(store_error("write", &name))
+    repository.put_twice(&name, &bytes)
 }

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use self::cache::{CacheReader, CacheWriter};
-use self::commit::{Committed, OVERTAKEN, commit, not_condemned_since};
+use self::commit::{Committed, commit, not_condemned_since};
 use self::content::Content;
 use self::gather::Run;
 use self::journal::Journal;
@@ -118,9 +118,7 @@ pub fn create(
     let mut again = 0;
     loop {
         match attempt(repository, &mut what, options) {
-            Err(Error::Refused(why))
-                if why == OVERTAKEN && again < 3 && matches!(what, What::Paths(_)) =>
-            {
+            Err(Error::Overtaken) if again < 3 && matches!(what, What::Paths(_)) => {
                 again += 1;
             }
             done => return done,
@@ -155,9 +153,11 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
             .is_some_and(|seen| seen.shards.iter().all(|shard| shards.contains(shard)))
         && seen
             .as_ref()
-            .is_some_and(|seen| there.has_all(repository, &seen.packs));
+            .is_some_and(|seen| there.has_all(repository, seen));
 
-    let seen_packs = seen.as_ref().map(|seen| seen.packs.clone());
+    let seen_packs = seen
+        .as_ref()
+        .map(|seen| (seen.packs.clone(), seen.sessions.clone()));
     let mut orphans = Vec::new();
     let mut uncached = None;
     if let Some(folder) = options.cache.filter(|_| !options.dry_run) {
@@ -186,7 +186,7 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
             is_there && opens && !is_condemned
         });
         lost.set((gone, closed));
-        *known_packs.borrow_mut() = Some(index.packs.clone());
+        *known_packs.borrow_mut() = Some((index.packs.clone(), index.sessions.clone()));
         for shard in adopted.encode(&writer, &key.index_key()) {
             index
                 .read(&shard, &key.index_key())
@@ -286,7 +286,7 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
         .for_each(Journal::remove);
 
     let mut there = there.packs;
-    there.extend(known_packs.borrow().iter().flatten());
+    there.extend(known_packs.borrow().iter().flat_map(|(packs, _)| packs));
     not_condemned_since(repository, (&condemned, &there), &writer, &nodes)?;
     let recipients = repository.recipients_now()?;
     if recipients != key.recipients {
@@ -310,11 +310,14 @@ fn attempt(repository: &Repository, what: &mut What<'_>, options: &Options<'_>) 
     {
         let mut shards: Vec<Id> = shards.into_iter().collect();
         shards.sort_unstable();
-        let known = known_packs.into_inner().or(seen_packs).unwrap_or_default();
-        let mut packs: Vec<Id> = known.into_iter().chain(index.packs).collect();
+        let (mut packs, mut sessions) = known_packs.into_inner().or(seen_packs).unwrap_or_default();
+        packs.extend(index.packs);
         packs.sort_unstable();
         packs.dedup();
-        let _ = seeing.commit(&shards, &packs);
+        sessions.extend(index.sessions);
+        sessions.sort_unstable();
+        sessions.dedup();
+        let _ = seeing.commit(&shards, &packs, &sessions);
     }
     Ok(Created {
         id: Some(committed.id),
@@ -393,8 +396,13 @@ impl There {
         found
     }
 
-    fn has_all(&mut self, repository: &Repository, packs: &[Id]) -> bool {
-        packs.iter().all(|pack| self.has(repository, pack))
+    /// Whether all is there that the last run saw, and the keys to it.
+    fn has_all(&mut self, repository: &Repository, seen: &CacheReader) -> bool {
+        seen.packs.iter().all(|pack| self.has(repository, pack))
+            && seen
+                .sessions
+                .iter()
+                .all(|session| self.opens(repository, session))
     }
 
     fn opens(&mut self, repository: &Repository, session: &[u8; 16]) -> bool {

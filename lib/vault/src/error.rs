@@ -65,6 +65,8 @@ pub enum Error {
     Refused(String),
     #[error("stopped by a signal")]
     Interrupted,
+    #[error("prune condemned packs that this backup relies on while it ran; run it again")]
+    Overtaken,
     #[error("the content of '{name}' was not taken whole: {why}")]
     Source { name: String, why: String },
 }
@@ -92,6 +94,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Error::NotARepository { .. } => "ce-backup init REPO --recipient R makes one".into(),
+            Error::WrongIdentity { .. } => {
+                "after a change of keys that was interrupted, ce-backup repair REPO with the new key ends it".into()
+            }
             Error::NoWriterKey { .. } => {
                 "ce-backup init REPO lets this machine write to it; reading needs --identity".into()
             }

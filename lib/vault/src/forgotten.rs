@@ -8,7 +8,7 @@ use crate::error::{Error, Malformed, Result};
 use crate::frame::{self, Kind};
 use crate::id::{Id, from_hex, hex};
 use crate::key::{Recipient, verifies};
-use crate::repository::{Repository, store_error};
+use crate::repository::Repository;
 
 /// A forgotten snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,10 +71,7 @@ pub(crate) fn note(repository: &Repository, forgotten: &[Forgotten]) -> Result<(
     };
     let bytes = frame::wrap_json(Kind::Forgotten, &signed);
     let name = format!("forgotten/{}", Id::of(&bytes));
-    repository
-        .store
-        .put(&name, &bytes)
-        .map_err(store_error("write", &name))
+    repository.put_twice(&name, &bytes)
 }
 
 /// What one object says, when one who may forget signed it.
@@ -121,9 +118,9 @@ pub(crate) fn load(
     mut report: impl FnMut(Error),
 ) -> Result<Vec<Forgotten>> {
     let mut all = Vec::new();
-    for listed in repository.list("forgotten")? {
+    for listed in repository.list_twice("forgotten")? {
         let read = repository
-            .get(&listed.name)
+            .read_bytes(&listed.name)
             .and_then(|bytes| read(repository, &listed.name, &bytes));
         match read {
             Ok(mut forgotten) => all.append(&mut forgotten),
@@ -136,10 +133,10 @@ pub(crate) fn load(
 
 /// The names of all objects that are valid now.
 pub(crate) fn valid(repository: &Repository) -> Result<Vec<String>> {
-    let listed = repository.list("forgotten")?;
+    let listed = repository.list_twice("forgotten")?;
     let is_valid = |name: &String| {
         repository
-            .get(name)
+            .read_bytes(name)
             .and_then(|bytes| read(repository, name, &bytes))
             .is_ok()
     };

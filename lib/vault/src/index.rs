@@ -1,5 +1,7 @@
 //! Which pack and group holds a chunk: shards in the repository, one sorted table in memory.
 
+use std::collections::HashMap;
+
 use crate::error::{Malformed, Result};
 use crate::frame::{self, Kind};
 use crate::id::{Id, ShortId};
@@ -95,9 +97,11 @@ impl Index {
         self.entries.is_empty()
     }
 
-    /// Makes [`Index::find`] ready; call it after the last addition.
+    /// Makes [`Index::find`] ready; call it after the last addition. A pack that several shards name counts once.
     pub fn sort(&mut self) {
+        self.join();
         self.entries.sort_unstable();
+        self.entries.dedup();
         let buckets = (self.entries.len() / BUCKET).next_power_of_two();
         self.starts = vec![0; buckets + 1];
         for entry in &self.entries {
@@ -106,6 +110,33 @@ impl Index {
         }
         for bucket in 0..buckets {
             self.starts[bucket + 1] += self.starts[bucket];
+        }
+    }
+
+    /// Gives each pack one number, be it in several shards: one run may end before it deletes what another replaces.
+    fn join(&mut self) {
+        let mut first: HashMap<Id, u32> = HashMap::with_capacity(self.packs.len());
+        let numbers: Vec<u32> = self
+            .packs
+            .iter()
+            .map(|pack| {
+                let next = first.len() as u32;
+                *first.entry(*pack).or_insert(next)
+            })
+            .collect();
+        if first.len() == self.packs.len() {
+            return;
+        }
+        let (mut packs, mut sessions) = (Vec::new(), Vec::new());
+        for (at, number) in numbers.iter().enumerate() {
+            if *number as usize == packs.len() {
+                packs.push(self.packs[at]);
+                sessions.push(self.sessions[at]);
+            }
+        }
+        (self.packs, self.sessions) = (packs, sessions);
+        for entry in &mut self.entries {
+            entry.pack = numbers[entry.pack as usize];
         }
     }
 
@@ -289,6 +320,43 @@ mod tests {
     #[test]
     fn entries_are_small() {
         assert_eq!(size_of::<Entry>(), 24);
+    }
+
+    #[test]
+    fn a_pack_that_two_shards_name_counts_once() {
+        let shard = |packs: &[u32]| {
+            let mut index = Index::default();
+            for (number, pack) in packs.iter().enumerate() {
+                index.packs.push(chunk(*pack));
+                index.sessions.push([*pack as u8; 16]);
+                for group in 0..2 {
+                    index.entries.push(Entry {
+                        chunk: chunk(pack * 10 + u32::from(group)).short(),
+                        pack: number as u32,
+                        group,
+                    });
+                }
+            }
+            index.encode(&[1; 16], &[2; 32]).remove(0)
+        };
+        let mut index = Index::default();
+        for packs in [&[1, 2, 3][..], &[2, 3, 4], &[4, 1]] {
+            index.read(&shard(packs), &[2; 32]).expect("as written");
+        }
+        index.sort();
+        assert_eq!(index.packs, [1, 2, 3, 4].map(chunk));
+        assert_eq!(index.sessions, [1, 2, 3, 4].map(|pack| [pack; 16]));
+        assert_eq!(index.len(), 8);
+        for pack in 1..5 {
+            let places: Vec<Place> = index.places(&chunk(pack * 10 + 1).short()).collect();
+            assert_eq!(
+                places,
+                [Place {
+                    pack: pack - 1,
+                    group: 1
+                }]
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,6 @@ mod object;
 mod writer;
 
 pub use identity::{Identity, Recipient, Role};
-pub(crate) use object::{KeyKind, KeyObject};
+pub(crate) use object::{KeyKind, KeyObject, Signer};
 pub use writer::WriterKey;
 pub(crate) use writer::{verifies, writer_id};

@@ -94,11 +94,16 @@ pub fn prune(repository: &Repository, options: &Options<'_>) -> Result<Pruned> {
         .map_err(store_error("ask for the time of", "the storage"))?;
     let condemned = condemned::load(repository)?;
     // Listed before the snapshots: whatever is stored later is not touched.
-    let there: BTreeMap<Id, u64> = repository
-        .list("packs")?
-        .into_iter()
-        .filter_map(|listed| Some((pack::id_of(&listed.name)?, listed.size)))
-        .collect();
+    let mut there: BTreeMap<Id, u64> = BTreeMap::new();
+    let mut young: HashSet<Id> = HashSet::new();
+    for listed in repository.list("packs")? {
+        if let Some(id) = pack::id_of(&listed.name) {
+            there.insert(id, listed.size);
+            if listed.received + options.grace > now {
+                young.insert(id);
+            }
+        }
+    }
     let mut writers: BTreeMap<[u8; 16], Vec<Snapshot>> = BTreeMap::new();
     for writer in repository.writers()? {
         writers.insert(writer?.id(), Vec::new());
@@ -149,8 +154,9 @@ pub fn prune(repository: &Repository, options: &Options<'_>) -> Result<Pruned> {
         }
         expendable.extend(rewrite.iter().map(|number| used.packs[*number]));
     }
-    // What no index names: left by runs that ended early, or written by one that goes on.
-    for pack in there.keys().filter(|pack| !indexed.contains(*pack)) {
+    // What no index names: left by runs that ended early, or, while it is young, written by one that goes on.
+    let unnamed = |pack: &&Id| !indexed.contains(*pack) && !young.contains(*pack);
+    for pack in there.keys().filter(unnamed) {
         let name = pack::name(pack);
         let header = repository.store.get_range(&name, 0, Header::LEN);
         if header
@@ -200,10 +206,7 @@ pub fn prune(repository: &Repository, options: &Options<'_>) -> Result<Pruned> {
                 .delete(&name)
                 .map_err(store_error("delete", &name))?;
         }
-        repository
-            .store
-            .delete(&name)
-            .map_err(store_error("delete", &name))?;
+        repository.delete_twice(&name)?;
     }
     if !options.dry_run {
         repository

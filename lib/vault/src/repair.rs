@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{Error, Result};
 use crate::id::{Id, hex};
 use crate::index::{self, Index};
-use crate::key::KeyObject;
 use crate::pack;
-use crate::repository::{Repository, TWICE, Writer, copy_of, store_error};
-use crate::snapshot::Snapshot;
+use crate::repository::{Repository, TWICE, copy_of, sound, store_error};
+use crate::store::Listed;
 
 /// What a repair did.
 #[derive(Debug, Default)]
@@ -51,6 +50,8 @@ pub fn repair(repository: &Repository, dry_run: bool, stop: &AtomicBool) -> Resu
         .into_iter()
         .map(|listed| listed.name)
         .collect();
+    // Listed before the packs: a backup that ends meanwhile adds shards that are not looked at here, nor touched.
+    let shards = repository.list("index")?;
     let mut indexes: BTreeMap<[u8; 16], Index> = BTreeMap::new();
     let mut whole = HashSet::new();
     for listed in repository.list("packs")? {
@@ -61,7 +62,10 @@ pub fn repair(repository: &Repository, dry_run: bool, stop: &AtomicBool) -> Resu
             continue;
         };
         repaired.packs += 1;
-        let mut bytes = repository.get(&listed.name)?;
+        let mut bytes = match repository.get(&listed.name) {
+            Err(Error::Missing { .. }) => continue,
+            bytes => bytes?,
+        };
         if Id::of(&bytes) != id {
             let Some(mended) = pack::mend(&id, &bytes) else {
                 repaired.packs_lost.push(id);
@@ -92,7 +96,12 @@ pub fn repair(repository: &Repository, dry_run: bool, stop: &AtomicBool) -> Resu
             index.add(id, header.session, &groups);
         }
     }
-    rebuild(repository, &indexes, &whole, dry_run, &mut repaired)?;
+    rebuild(
+        repository,
+        (&shards, &indexes, &whole),
+        dry_run,
+        &mut repaired,
+    )?;
     Ok(repaired)
 }
 
@@ -135,13 +144,8 @@ fn small_objects(repository: &Repository, dry_run: bool, repaired: &mut Repaired
     for folder in TWICE {
         for listed in repository.list_twice(folder)? {
             let name = listed.name;
-            let decode = |bytes: &Vec<u8>| match folder {
-                "keys" => KeyObject::decode(&name, bytes).map(drop),
-                "snapshots" => Snapshot::decode(&name, bytes).map(drop),
-                _ => Writer::decode(&name, bytes).map(drop),
-            };
-            let whole = |name: &str| match repository.get(name) {
-                Ok(bytes) => Ok(Some(bytes).filter(|bytes| decode(bytes).is_ok())),
+            let whole = |from: &str| match repository.get(from) {
+                Ok(bytes) => Ok(Some(bytes).filter(|bytes| sound(&name, bytes).is_ok())),
                 Err(Error::Missing { .. }) => Ok(None),
                 Err(error) => Err(error),
             };
@@ -150,6 +154,14 @@ fn small_objects(repository: &Repository, dry_run: bool, repaired: &mut Repaired
                 (Some(bytes), Some(other)) if bytes == other => continue,
                 (Some(bytes), _) => (copy, bytes),
                 (None, Some(bytes)) => (name.clone(), bytes),
+                // What it condemned, the next prune condemns anew.
+                (None, None) if folder == "condemned" => {
+                    if !dry_run {
+                        repository.delete_twice(&name)?;
+                    }
+                    repaired.objects_mended.push(name);
+                    continue;
+                }
                 (None, None) => {
                     repaired.objects_lost.push(name);
                     continue;
@@ -170,8 +182,7 @@ fn small_objects(repository: &Repository, dry_run: bool, repaired: &mut Repaired
 /// Writes the index of these packs in place of all shards of their writers.
 fn rebuild(
     repository: &Repository,
-    indexes: &BTreeMap<[u8; 16], Index>,
-    whole: &HashSet<Id>,
+    (shards, indexes, whole): (&[Listed], &BTreeMap<[u8; 16], Index>, &HashSet<Id>),
     dry_run: bool,
     repaired: &mut Repaired,
 ) -> Result<()> {
@@ -179,8 +190,12 @@ fn rebuild(
     let mut old = Vec::new();
     let mut named: BTreeMap<[u8; 16], HashSet<Id>> = BTreeMap::new();
     let mut damaged: HashSet<[u8; 16]> = HashSet::new();
-    for listed in repository.list("index")? {
-        let bytes = repository.get(&listed.name)?;
+    for listed in shards {
+        let bytes = match repository.get(&listed.name) {
+            // A prune replaced it meanwhile.
+            Err(Error::Missing { .. }) => continue,
+            bytes => bytes?,
+        };
         match index::writer_of(&bytes) {
             Ok(writer) => match repository.index_key(&writer) {
                 Some(key) => {
@@ -191,14 +206,14 @@ fn rebuild(
                         damaged.insert(writer);
                     }
                     named.entry(writer).or_default().extend(&shard.packs);
-                    old.push((writer, listed.name));
+                    old.push((writer, &listed.name));
                 }
                 None => drop(left.insert(writer)),
             },
             // Nobody's any more: what it said is in the packs.
             Err(_) => {
                 damaged.extend(indexes.keys());
-                old.push(([0; 16], listed.name));
+                old.push(([0; 16], &listed.name));
             }
         }
     }
@@ -250,7 +265,7 @@ fn rebuild(
     }
     repaired.shards_written = new.len() as u64;
     for (_, name) in old.iter().filter(|(writer, name)| {
-        (wrong.contains(writer) || *writer == [0; 16]) && !new.contains(name)
+        (wrong.contains(writer) || *writer == [0; 16]) && !new.contains(*name)
     }) {
         repaired.shards_removed += 1;
         if !dry_run {

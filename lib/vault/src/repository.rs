@@ -15,13 +15,13 @@ use zeroize::Zeroizing;
 
 pub use self::config::Config;
 pub(crate) use self::config::encode_config;
-use self::config::{CONFIG, COPY, Signed, config_message, list_of, read_config};
+use self::config::{CONFIG, COPY, Read, digest_of, list_of, read_config};
+pub use self::rekey::Rekeyed;
 pub use self::snapshots::FUTURE;
-pub(crate) use self::twice::{TWICE, copy_of};
+pub(crate) use self::twice::{TWICE, copy_of, sound};
 pub use self::writer::Writer;
 use crate::error::{Error, Malformed, Result};
-use crate::frame::{self, Kind};
-use crate::id::{from_hex, hex};
+use crate::id::{Id, hex};
 use crate::key::{Identity, KeyObject, Recipient, Role, WriterKey};
 use crate::pack::Session;
 use crate::seal::{Key, random};
@@ -36,8 +36,12 @@ pub struct Repository {
     pub store: Arc<dyn Store>,
     /// What is true of it.
     pub config: Config,
+    /// The digest of what the config says.
+    pub digest: Id,
     /// Whether the first of the config's two copies had to be passed over.
     pub config_damaged: bool,
+    /// Who changed the config last.
+    signer: Option<Recipient>,
     writer: Option<WriterKey>,
     identity: Option<Identity>,
     known: Mutex<HashMap<String, Option<Zeroizing<Vec<u8>>>>>,
@@ -73,7 +77,13 @@ impl Repository {
         store
             .put(COPY, &bytes)
             .map_err(store_error("write", COPY))?;
-        Ok(Self::with_config(store, config, false))
+        let digest = digest_of(&bytes)?;
+        let read = Read {
+            config,
+            digest,
+            signer: None,
+        };
+        Ok(Self::with_config(store, read, false))
     }
 
     /// Opens a repository; `place` is for messages.
@@ -82,10 +92,10 @@ impl Repository {
     /// When there is none, or its config and the copy are damaged.
     pub fn open(store: Arc<dyn Store>, place: &Path) -> Result<Self> {
         let first = read_config(store.as_ref(), CONFIG);
-        let (config, damaged) = match first {
-            Ok(config) => (config, false),
+        let (read, damaged) = match first {
+            Ok(read) => (read, false),
             Err(first) => match (read_config(store.as_ref(), COPY), first) {
-                (Ok(config), Error::Damaged { .. } | Error::Missing { .. }) => (config, true),
+                (Ok(read), Error::Damaged { .. } | Error::Missing { .. }) => (read, true),
                 (Err(Error::Missing { .. }), Error::Missing { .. }) => {
                     return Err(Error::NotARepository {
                         path: place.to_owned(),
@@ -101,16 +111,18 @@ impl Repository {
                 (_, first) => return Err(first),
             },
         };
-        if config.version > VERSION {
-            return Err(Error::Version(config.version));
+        if read.config.version > VERSION {
+            return Err(Error::Version(read.config.version));
         }
-        Ok(Self::with_config(store, config, damaged))
+        Ok(Self::with_config(store, read, damaged))
     }
 
-    fn with_config(store: Arc<dyn Store>, config: Config, config_damaged: bool) -> Self {
+    fn with_config(store: Arc<dyn Store>, read: Read, config_damaged: bool) -> Self {
         Repository {
             store,
-            config,
+            config: read.config,
+            digest: read.digest,
+            signer: read.signer,
             config_damaged,
             writer: None,
             identity: None,
@@ -139,36 +151,35 @@ impl Repository {
 
     /// Takes recipients over from the config when one of the writer's own recipients signed it.
     fn trust(&self, key: &mut WriterKey) -> Result<()> {
-        if self.config.generation == key.generation && self.config.recipients == key.recipients {
+        if self.digest == key.config {
             return Ok(());
         }
-        let bytes = self
-            .store
-            .get(CONFIG)
-            .or_else(|_| self.store.get(COPY))
-            .map_err(store_error("read", CONFIG))?;
-        let signed: Signed =
-            frame::unwrap_json(Kind::Config, &bytes).map_err(Error::damaged(CONFIG))?;
-        let signature = from_hex::<64>(&signed.signature);
-        let trusted = signed
-            .signer
-            .zip(signature)
-            .is_some_and(|(signer, signature)| {
-                key.recipients.contains(&signer)
-                    && signer.verifies(&config_message(&signed.config), &signature)
-            });
-        if !trusted || self.config.generation <= key.generation {
-            return Err(Error::Refused(format!(
-                "the repository's recipients are not those that this machine was told, and none of these signed the \
-                 change: it says {}, this machine knows {}",
-                list_of(&self.config.recipients),
-                list_of(&key.recipients)
-            )));
-        }
+        self.follows(key.generation, &key.recipients)?;
+        key.config = self.digest;
         key.recipients.clone_from(&self.config.recipients);
         key.maintainers.clone_from(&self.config.maintainers);
         key.generation = self.config.generation;
         Ok(())
+    }
+
+    /// That the config is a later one than that of this generation, changed by one of these.
+    ///
+    /// # Errors
+    /// When it is older, or somebody else changed it.
+    pub fn follows(&self, generation: u64, recipients: &[Recipient]) -> Result<()> {
+        // Its signature was looked at when it was read.
+        let trusted = self
+            .signer
+            .is_some_and(|signer| recipients.contains(&signer));
+        if trusted && self.config.generation > generation {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "the repository's config is not the one that this machine knows, and no recipient that it knows signed the \
+             change: it is sealed to {}, this machine knows {}",
+            list_of(&self.config.recipients),
+            list_of(recipients)
+        )))
     }
 
     /// Opens with an organisation's or a maintenance host's key too.

@@ -41,7 +41,8 @@ impl Fault {
                 | Error::Reach { .. }
                 | Error::Missing { .. }
                 | Error::Damaged { .. }
-                | Error::Source { .. },
+                | Error::Source { .. }
+                | Error::Overtaken,
             ) => State::Critical,
             Fault::Database(error) if !error.is_refusal() => State::Critical,
             _ => State::Unknown,

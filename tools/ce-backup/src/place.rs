@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use ce_cli::{Dirs, Secret};
-use ce_vault::{Id, Identity, Repository, Snapshot, WriterKey};
+use ce_vault::{Id, Identity, Recipient, Repository, Snapshot, WriterKey};
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::settings::settings;
@@ -65,16 +66,17 @@ impl Place {
         let mut repository = Repository::open(storage::open(path, &self.network)?, path)?;
         let key_file = writer_path(&repository.config.id);
         if let Some(key) = read_writer(&key_file)? {
-            let before = key.generation;
+            let before = key.config;
             repository = repository.with_writer(key, &key_file)?;
             let key = repository.writer()?;
-            if key.generation != before {
+            if key.config != before {
                 ce_cli::write_whole(&key_file, &key.to_json(), 0o600)?;
             }
         }
         if let Some(identity) = self.identity()? {
             repository = repository.with_identity(identity)?;
         }
+        trust_config(&repository)?;
         Ok(repository)
     }
 
@@ -168,25 +170,76 @@ pub(crate) fn find(repository: &Repository, word: &str) -> Result<Snapshot, Faul
     Ok(repository.find(word)?)
 }
 
-/// The newest snapshots that this machine has seen, by writer.
-pub(crate) fn known_heads(repository: &str) -> Vec<(String, u64, Id)> {
+/// What this machine has seen of a repository, so that nobody sets it back unnoticed.
+#[derive(Default, Serialize, Deserialize)]
+struct Seen {
+    /// The newest snapshots, by writer.
+    heads: Vec<(String, u64, Id)>,
+    config: Option<SeenConfig>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SeenConfig {
+    generation: u64,
+    digest: Id,
+    recipients: Vec<Recipient>,
+}
+
+fn seen(repository: &str) -> Seen {
     let text = ce_cli::read_bounded(&seen_path(repository), 1 << 20).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-/// Remembers the newest snapshots; that it could not is no reason to fail.
-pub(crate) fn remember_heads(repository: &str, heads: &[(String, u64, Id)]) {
-    let mut known = known_heads(repository);
-    for (writer, sequence, id) in heads {
-        match known.iter_mut().find(|(other, _, _)| other == writer) {
-            Some(entry) if entry.1 < *sequence => *entry = (writer.clone(), *sequence, *id),
-            Some(_) => {}
-            None => known.push((writer.clone(), *sequence, *id)),
-        }
-    }
-    if let Ok(text) = serde_json::to_vec(&known) {
+/// That it could not is no reason to fail.
+fn remember(repository: &str, seen: &Seen) {
+    if let Ok(text) = serde_json::to_vec(seen) {
         let _ = ce_cli::write_whole(&seen_path(repository), &text, 0o600);
     }
+}
+
+/// The newest snapshots that this machine has seen, by writer.
+pub(crate) fn known_heads(repository: &str) -> Vec<(String, u64, Id)> {
+    seen(repository).heads
+}
+
+/// Remembers the newest snapshots.
+pub(crate) fn remember_heads(repository: &str, heads: &[(String, u64, Id)]) {
+    let mut seen = seen(repository);
+    for (writer, sequence, id) in heads {
+        match seen.heads.iter_mut().find(|(other, _, _)| other == writer) {
+            Some(entry) if entry.1 < *sequence => *entry = (writer.clone(), *sequence, *id),
+            Some(_) => {}
+            None => seen.heads.push((writer.clone(), *sequence, *id)),
+        }
+    }
+    remember(repository, &seen);
+}
+
+/// That the config is the one that this machine saw last, or one that a recipient of it made of that.
+fn trust_config(repository: &Repository) -> Result<(), Fault> {
+    let id = &repository.config.id;
+    let mut seen = seen(id);
+    if let Some(known) = &seen.config {
+        if known.digest == repository.digest {
+            return Ok(());
+        }
+        if let Err(error) = repository.follows(known.generation, &known.recipients) {
+            return Err(Fault::with_hint(
+                error.to_string(),
+                format!(
+                    "if that is as it should be, move '{}' away",
+                    seen_path(id).display()
+                ),
+            ));
+        }
+    }
+    seen.config = Some(SeenConfig {
+        generation: repository.config.generation,
+        digest: repository.digest,
+        recipients: repository.config.recipients.clone(),
+    });
+    remember(id, &seen);
+    Ok(())
 }
 
 fn seen_path(repository: &str) -> PathBuf {

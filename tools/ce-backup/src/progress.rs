@@ -15,7 +15,7 @@ use crate::fault::Fault;
 pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// How long what was asked to end may take to do so, before it is ended.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Asks to end when the time is over, and ends what does not.
 pub(crate) fn end_within(timeout: Duration) {

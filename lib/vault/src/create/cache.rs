@@ -16,7 +16,7 @@ use crate::tree::{
 };
 use crate::wire::{Cursor, put_bytes, put_varint};
 
-const MAGIC: &[u8; 8] = b"CECACHE2";
+const MAGIC: &[u8; 8] = b"CECACHE3";
 /// Bytes of the file's end: offset of the table, digest of all before, magic.
 const FOOTER: u64 = 8 + 8 + 8;
 
@@ -53,6 +53,8 @@ pub(super) struct CacheReader {
     pub shards: Vec<Id>,
     /// The packs that were there.
     pub packs: Vec<Id>,
+    /// The sessions whose keys open them.
+    pub sessions: Vec<[u8; 16]>,
     offsets: Vec<u64>,
     table_at: u64,
     table: Option<Vec<(PathKey, u32)>>,
@@ -87,6 +89,10 @@ impl CacheReader {
             (0..count).map(|_| cursor.array().map(Id).ok()).collect()
         };
         let (shards, packs) = (ids(&mut cursor)?, ids(&mut cursor)?);
+        let sessions: Vec<[u8; 16]> = (0..cursor.count(16).ok()?)
+            .map(|_| cursor.array())
+            .collect::<Result<_, _>>()
+            .ok()?;
         let offsets: Vec<u64> = (0..cursor.count(8).ok()?)
             .map(|_| cursor.u64())
             .collect::<Result<_, _>>()
@@ -96,6 +102,7 @@ impl CacheReader {
             file,
             shards,
             packs,
+            sessions,
             offsets,
             table_at,
             table: None,
@@ -283,13 +290,15 @@ impl CacheWriter {
     }
 
     /// Puts it in place of the last run's.
-    pub fn commit(mut self, shards: &[Id], packs: &[Id]) -> io::Result<()> {
+    pub fn commit(mut self, shards: &[Id], packs: &[Id], sessions: &[[u8; 16]]) -> io::Result<()> {
         self.offsets.push(self.at);
         let mut head = Vec::new();
         for ids in [shards, packs] {
             put_varint(&mut head, ids.len() as u64);
             ids.iter().for_each(|id| head.extend_from_slice(&id.0));
         }
+        put_varint(&mut head, sessions.len() as u64);
+        head.extend(sessions.iter().flatten());
         put_varint(&mut head, self.offsets.len() as u64);
         for offset in &self.offsets {
             head.extend_from_slice(&offset.to_le_bytes());

@@ -13,10 +13,6 @@ use crate::snapshot::{self, Head};
 /// How often a commit is tried when others commit at the same time.
 const ATTEMPTS: usize = 50;
 
-/// Why a backup must begin again.
-pub(super) const OVERTAKEN: &str =
-    "prune condemned packs that this backup relies on while it ran; run it again";
-
 /// Fails when a prune that ran meanwhile condemned a pack that the new snapshot needs.
 pub(super) fn not_condemned_since(
     repository: &Repository,
@@ -40,7 +36,7 @@ pub(super) fn not_condemned_since(
     }
     let lost = |pack: &Id| now.contains(pack) || gone.contains(pack);
     if crate::reach::relies_on(repository, writer, nodes, lost)? {
-        return Err(Error::Refused(OVERTAKEN.to_owned()));
+        return Err(Error::Overtaken);
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::chunker::MOST;
 use crate::error::{Error, Result};
 use crate::id::{Id, ShortId};
 use crate::index::Index;
-use crate::key::{KeyKind, KeyObject, Recipient, WriterKey};
+use crate::key::{KeyKind, KeyObject, Recipient, Signer, WriterKey};
 use crate::pack::{self, Builder, Class, GROUP, Member, Sealer, Session};
 use crate::reader::Reader;
 use crate::repository::{Repository, store_error};
@@ -174,6 +174,7 @@ impl<'a> Shared<'a> {
             &writer,
             &*self.private,
             recipients,
+            Signer::Writer(self.key),
         ))
     }
 

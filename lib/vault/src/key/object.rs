@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::identity::{Identity, Recipient, Sealed};
+use super::writer::{WriterKey, verifies, writer_id};
 use crate::error::Malformed;
 use crate::frame::{self, Kind};
 use crate::id::{from_hex, hex};
@@ -39,6 +40,18 @@ pub(crate) struct KeyObject {
     /// Whose it is, 32 hexadecimal digits.
     pub writer: String,
     boxes: Vec<Box>,
+    /// Who sealed it, when that is not the writer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signer: Option<Recipient>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    signature: String,
+}
+
+/// Who seals a key, and vouches for it: without that, storage could put boxes in its place that nobody opens.
+#[derive(Clone, Copy)]
+pub(crate) enum Signer<'a> {
+    Writer(&'a WriterKey),
+    Identity(&'a Identity),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,19 +68,22 @@ impl KeyObject {
         writer: &[u8; 16],
         secret: &[u8],
         to: &[Recipient],
+        signer: Signer<'_>,
     ) -> Self {
         let mut object = KeyObject {
             kind,
             id: hex(id),
             writer: hex(writer),
             boxes: Vec::new(),
+            signer: None,
+            signature: String::new(),
         };
-        object.reseal(secret, to);
+        object.reseal(secret, to, signer);
         object
     }
 
     /// Seals the secret to others than before.
-    pub fn reseal(&mut self, secret: &[u8], to: &[Recipient]) {
+    pub fn reseal(&mut self, secret: &[u8], to: &[Recipient], signer: Signer<'_>) {
         let context = self.context();
         self.boxes = to
             .iter()
@@ -80,6 +96,38 @@ impl KeyObject {
                 }
             })
             .collect();
+        let message = self.message();
+        (self.signer, self.signature) = match signer {
+            Signer::Writer(key) => (None, hex(&key.sign(&message))),
+            Signer::Identity(identity) => {
+                (Some(identity.recipient()), hex(&identity.sign(&message)))
+            }
+        };
+    }
+
+    /// What is signed: all of it, line by line.
+    fn message(&self) -> Vec<u8> {
+        let mut text = format!("ce-vault 1 key\0{}", self.context());
+        for sealed in &self.boxes {
+            text.push_str(&format!("\n{} {} {}", sealed.to, sealed.enc, sealed.text));
+        }
+        text.into_bytes()
+    }
+
+    /// Whether the writer, whose public key this is, or one of these recipients sealed it.
+    pub fn is_vouched_for(&self, public: &[u8; 32], recipients: &[Recipient]) -> bool {
+        let Some(signature) = from_hex::<64>(&self.signature) else {
+            return false;
+        };
+        match &self.signer {
+            None => {
+                hex(&writer_id(public)) == self.writer
+                    && verifies(public, &self.message(), &signature)
+            }
+            Some(signer) => {
+                recipients.contains(signer) && signer.verifies(&self.message(), &signature)
+            }
+        }
     }
 
     fn context(&self) -> String {
@@ -157,20 +205,29 @@ mod tests {
     #[test]
     fn each_recipient_opens_it_and_after_rotation_the_old_one_does_not() {
         let [old, new, other] = [(); 3].map(|()| Identity::generate(Role::Organisation));
+        let writer = WriterKey::generate("r".into(), Vec::new());
         let mut object = KeyObject::seal(
             KeyKind::Session,
             &[1; 16],
-            &[2; 16],
+            &writer.id(),
             b"secret",
             &[old.recipient(), other.recipient()],
+            Signer::Writer(&writer),
         );
         let name = object.name();
         let read = KeyObject::decode(&name, &object.encode()).expect("as written");
         assert!(
             read.open(&old).is_some() && read.open(&other).is_some() && read.open(&new).is_none()
         );
-        object.reseal(b"secret", &[new.recipient()]);
+        assert!(read.is_vouched_for(&writer.public(), &[]));
+        object.reseal(b"secret", &[new.recipient()], Signer::Identity(&old));
         let read = KeyObject::decode(&name, &object.encode()).expect("as written");
+        assert!(read.is_vouched_for(&writer.public(), &[old.recipient()]));
+        assert!(!read.is_vouched_for(&writer.public(), &[new.recipient()]));
+        let mut other = read.clone();
+        other.boxes[0].text.replace_range(..2, "ff");
+        other.boxes[0].enc.replace_range(..2, "ff");
+        assert!(!other.is_vouched_for(&writer.public(), &[old.recipient()]));
         assert!(read.open(&old).is_none() && read.open(&new).is_some());
         assert!(KeyObject::decode("keys/00", &object.encode()).is_err());
     }

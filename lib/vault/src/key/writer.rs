@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::identity::Recipient;
-use crate::id::{from_hex, hex};
+use crate::id::{Id, from_hex, hex};
 use crate::seal::{Key, derive, random};
 
 /// Everything a writer knows about one repository.
@@ -20,6 +20,8 @@ pub struct WriterKey {
     pub maintainers: Vec<Recipient>,
     /// Of the config that it took them from; an older one is refused.
     pub generation: u64,
+    /// The digest of that config: another one of the same generation is refused.
+    pub config: Id,
     secret: Key,
 }
 
@@ -31,6 +33,7 @@ struct File {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     maintainers: Vec<Recipient>,
     generation: u64,
+    config: Id,
 }
 
 impl fmt::Debug for WriterKey {
@@ -48,6 +51,7 @@ impl WriterKey {
             recipients,
             maintainers: Vec::new(),
             generation: 0,
+            config: Id([0; 32]),
             secret: Zeroizing::new(random()),
         }
     }
@@ -61,6 +65,7 @@ impl WriterKey {
             recipients: self.recipients.clone(),
             maintainers: self.maintainers.clone(),
             generation: self.generation,
+            config: self.config,
         };
         Zeroizing::new(serde_json::to_vec(&file).expect("these types have string keys only"))
     }
@@ -75,6 +80,7 @@ impl WriterKey {
             recipients: file.recipients,
             maintainers: file.maintainers,
             generation: file.generation,
+            config: file.config,
         })
     }
 

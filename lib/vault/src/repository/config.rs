@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Repository, store_error};
 use crate::error::{Error, Result};
 use crate::frame::{self, Kind};
-use crate::id::{from_hex, hex};
+use crate::id::{Id, from_hex, hex};
 use crate::key::{Identity, Recipient};
 use crate::store::Store;
 
@@ -39,6 +39,15 @@ pub(super) struct Signed {
     pub signer: Option<Recipient>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub signature: String,
+}
+
+/// A config that was read.
+pub(super) struct Read {
+    pub config: Config,
+    /// Of its text.
+    pub digest: Id,
+    /// Whose change it was; the first is nobody's.
+    pub signer: Option<Recipient>,
 }
 
 impl Repository {
@@ -96,7 +105,7 @@ pub(super) fn config_message(text: &str) -> Vec<u8> {
 
 /// A config whose signature, which every one but the first has, is its signer's. Whether the signer is to be trusted is for
 /// a writer to say, who knows the recipients before.
-pub(super) fn read_config(store: &dyn Store, name: &str) -> Result<Config> {
+pub(super) fn read_config(store: &dyn Store, name: &str) -> Result<Read> {
     let bytes = store.get(name).map_err(store_error("read", name))?;
     let damaged = |why| Error::Damaged {
         object: name.to_owned(),
@@ -110,10 +119,23 @@ pub(super) fn read_config(store: &dyn Store, name: &str) -> Result<Config> {
         let signer = signed.signer.as_ref()?;
         Some(signer.verifies(&config_message(&signed.config), &signature))
     };
-    if config.generation > 0 && valid() != Some(true) {
+    // The first is nobody's word: it can name those whom everything is sealed to, and no more.
+    let is_first = config.generation == 0;
+    let is_plain = config.maintainers.is_empty() && config.accepted.is_empty();
+    if (is_first && !is_plain) || (!is_first && valid() != Some(true)) {
         return Err(damaged("its signature is not valid"));
     }
-    Ok(config)
+    Ok(Read {
+        digest: Id::of(signed.config.as_bytes()),
+        signer: signed.signer.filter(|_| !is_first),
+        config,
+    })
+}
+
+/// The digest of a config that was encoded.
+pub(super) fn digest_of(bytes: &[u8]) -> Result<Id> {
+    let signed: Signed = frame::unwrap_json(Kind::Config, bytes).map_err(Error::damaged(CONFIG))?;
+    Ok(Id::of(signed.config.as_bytes()))
 }
 
 /// For messages.

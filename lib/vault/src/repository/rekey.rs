@@ -2,22 +2,31 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::config::{CONFIG, COPY, Config, encode_config, read_config};
+use super::config::{CONFIG, COPY, Config, digest_of, encode_config, read_config};
 use super::{Repository, store_error};
 use crate::error::{Error, Malformed, Result};
 use crate::id::from_hex;
-use crate::key::{Identity, KeyKind, KeyObject, Recipient, WriterKey};
+use crate::key::{Identity, KeyKind, KeyObject, Recipient, Signer, WriterKey};
+
+/// What a change of recipients did.
+#[derive(Debug, Default)]
+pub struct Rekeyed {
+    /// Keys that are sealed to them now.
+    pub resealed: usize,
+    /// Keys that are not, each in a sentence.
+    pub problems: Vec<String>,
+}
 
 impl Repository {
-    /// Seals everything to other recipients; content is not touched.
+    /// Seals everything to other recipients; content is not touched. Also ends such a change that was interrupted.
     ///
     /// # Errors
-    /// When the identity does not open a key, which then keeps its recipients, or the storage fails.
+    /// When the storage fails.
     pub fn rekey(
         &mut self,
         recipients: Vec<Recipient>,
         maintainers: Vec<Recipient>,
-    ) -> Result<usize> {
+    ) -> Result<Rekeyed> {
         let identity = self
             .identity
             .as_ref()
@@ -51,41 +60,69 @@ impl Repository {
         self.store
             .put(CONFIG, &bytes)
             .map_err(store_error("write", CONFIG))?;
+        self.signer = Some(identity.recipient());
+        self.digest = digest_of(&bytes)?;
         self.config = config;
         let identity = self.identity.as_ref().ok_or(Error::NeedsIdentity)?;
-        let resealed =
-            self.seal_all(identity, &self.config.recipients, &self.config.maintainers)?;
+        let rekeyed = self.seal_all(identity, &self.config.recipients, &self.config.maintainers)?;
         self.known = Mutex::default();
-        Ok(resealed)
+        Ok(rekeyed)
     }
 
-    /// Seals every key to these; how many there are.
+    /// Seals every key to these. One that is none, or that nobody can open, must not keep a removed key in the others.
     fn seal_all(
         &self,
         identity: &Identity,
         recipients: &[Recipient],
         maintainers: &[Recipient],
-    ) -> Result<usize> {
-        let mut resealed = 0;
+    ) -> Result<Rekeyed> {
+        let mut rekeyed = Rekeyed::default();
         for listed in self.list_twice("keys")? {
-            let mut object =
-                self.read(&listed.name, |bytes| KeyObject::decode(&listed.name, bytes))?;
+            let read = self.read(&listed.name, |bytes| KeyObject::decode(&listed.name, bytes));
+            let mut object = match read {
+                Ok(object) => object,
+                Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => {
+                    rekeyed.problems.push(error.to_string());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if object.kind == KeyKind::Index {
                 continue;
             }
-            resealed += 1;
-            let secret = object.open(identity).ok_or_else(|| {
-                Error::damaged(&listed.name)(Malformed("it does not open with the key at hand"))
-            })?;
-            if !object.is_sealed_to(recipients) {
-                object.reseal(&secret, recipients);
+            let Some(secret) = object.open(identity) else {
+                rekeyed.problems.push(format!(
+                    "'{}' does not open with the key at hand and is left as it is",
+                    listed.name
+                ));
+                continue;
+            };
+            rekeyed.resealed += 1;
+            if !object.is_sealed_to(recipients) || self.vouched(&object).is_err() {
+                object.reseal(&secret, recipients, Signer::Identity(identity));
                 self.put_key(&object)?;
             }
             if object.kind == KeyKind::Writer {
-                self.reseal_index(&object, &secret, maintainers)?;
+                self.reseal_index(&object, &secret, maintainers, identity)?;
             }
         }
-        Ok(resealed)
+        Ok(rekeyed)
+    }
+
+    /// That who may seal a key sealed this one: its writer, a recipient, or who changed the recipients last.
+    ///
+    /// # Errors
+    /// When it was somebody else.
+    pub(crate) fn vouched(&self, object: &KeyObject) -> Result<()> {
+        let public = self.public(&from_hex(&object.writer).unwrap_or_default())?;
+        let mut entitled = self.config.recipients.clone();
+        entitled.extend(self.signer);
+        match object.is_vouched_for(&public, &entitled) {
+            true => Ok(()),
+            false => Err(Error::damaged(object.name())(Malformed(
+                "nobody who may seal it signed it",
+            ))),
+        }
     }
 
     /// Ends a change of recipients that was interrupted: the keys that were sealed anew.
@@ -107,7 +144,7 @@ impl Repository {
                 continue;
             };
             if !dry_run {
-                object.reseal(&secret, &self.config.recipients);
+                object.reseal(&secret, &self.config.recipients, Signer::Identity(identity));
                 self.put_key(&object)?;
             }
             strays.push(listed.name);
@@ -124,10 +161,10 @@ impl Repository {
         let mut key = WriterKey::from_json(&own.to_json()).ok_or_else(|| {
             Error::Refused("this machine's key cannot be copied; this is a bug".into())
         })?;
-        let config = read_config(self.store.as_ref(), CONFIG)
+        let read = read_config(self.store.as_ref(), CONFIG)
             .or_else(|_| read_config(self.store.as_ref(), COPY))?;
-        if config.generation != key.generation {
-            let now = Self::with_config(Arc::clone(&self.store), config, false);
+        if read.digest != self.digest {
+            let now = Self::with_config(Arc::clone(&self.store), read, false);
             now.trust(&mut key)?;
         }
         Ok(key.recipients.clone())
@@ -138,6 +175,7 @@ impl Repository {
         writer: &KeyObject,
         secret: &[u8],
         maintainers: &[Recipient],
+        identity: &Identity,
     ) -> Result<()> {
         let name = format!("keys/{}-index", writer.writer);
         if maintainers.is_empty() {
@@ -151,6 +189,7 @@ impl Repository {
             &id,
             index_key,
             maintainers,
+            Signer::Identity(identity),
         ))
     }
 }

@@ -3,13 +3,31 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use super::{Repository, store_error};
+use super::{Repository, Writer, store_error};
 use crate::error::{Error, Malformed, Result};
+use crate::id::Id;
 use crate::key::KeyObject;
+use crate::snapshot::Snapshot;
 use crate::store::Listed;
 
 /// The folders of small objects, each of which is stored twice.
-pub(crate) const TWICE: [&str; 3] = ["keys", "snapshots", "writers"];
+pub(crate) const TWICE: [&str; 5] = ["condemned", "forgotten", "keys", "snapshots", "writers"];
+
+/// That a small object is what its name says.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub(crate) fn sound(name: &str, bytes: &[u8]) -> Result<(), Malformed> {
+    match name.split_once('/') {
+        Some(("keys", _)) => KeyObject::decode(name, bytes).map(drop),
+        Some(("snapshots", _)) => Snapshot::decode(name, bytes).map(drop),
+        Some(("writers", _)) => Writer::decode(name, bytes).map(drop),
+        Some((_, digest)) if digest != Id::of(bytes).to_string() => {
+            Err(Malformed("its digest does not match"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// What stands before the name of a copy.
 const COPIES: &str = "copies/";
@@ -22,6 +40,11 @@ pub(crate) fn copy_of(name: &str) -> String {
 impl Repository {
     pub(crate) fn put_key(&self, object: &KeyObject) -> Result<()> {
         self.put_twice(&object.name(), &object.encode())
+    }
+
+    /// The bytes of a small object whose name is its digest; of its copy when it is damaged or gone.
+    pub(crate) fn read_bytes(&self, name: &str) -> Result<Vec<u8>> {
+        self.read(name, |bytes| sound(name, bytes).map(|()| bytes.to_vec()))
     }
 
     /// Stores a small object and its copy.

@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Repository;
-use super::twice::copy_of;
-use crate::error::{Malformed, Result};
+use crate::error::{Error, Malformed, Result};
 use crate::frame::{self, Kind};
 use crate::id::{from_hex, hex};
-use crate::key::{KeyKind, KeyObject, WriterKey, verifies, writer_id};
+use crate::key::{KeyKind, KeyObject, Signer, WriterKey, verifies, writer_id};
 use crate::store::Listed;
 
 /// A server that writes to the repository.
@@ -85,6 +84,7 @@ impl Repository {
         let mut key = WriterKey::generate(self.config.id.clone(), self.config.recipients.clone());
         key.maintainers.clone_from(&self.config.maintainers);
         key.generation = self.config.generation;
+        key.config = self.digest;
         self.seal_writer(&key)?;
         self.announce(&key, host)?;
         Ok(key)
@@ -105,6 +105,7 @@ impl Repository {
             &id,
             &secret,
             &key.recipients,
+            Signer::Writer(key),
         ))?;
         if !key.maintainers.is_empty() {
             self.put_key(&KeyObject::seal(
@@ -113,6 +114,7 @@ impl Repository {
                 &id,
                 &*key.index_key(),
                 &key.maintainers,
+                Signer::Writer(key),
             ))?;
         }
         Ok(())
@@ -127,22 +129,23 @@ impl Repository {
             return Ok(false);
         };
         let writer = hex(&key.id());
+        let lost = |error: &Error| matches!(error, Error::Missing { .. } | Error::Damaged { .. });
         let gone = |name: String| {
-            let there = |name: &str| {
-                self.store
-                    .get_range(name, 0, 1)
-                    .is_ok_and(|byte| !byte.is_empty())
-            };
-            !there(&name) && !there(&copy_of(&name))
+            let read = self.read(&name, |bytes| KeyObject::decode(&name, bytes));
+            read.and_then(|object| self.vouched(&object))
+                .is_err_and(|error| lost(&error))
         };
+        let name = format!("writers/{writer}");
+        let announced = self
+            .read(&name, |bytes| Writer::decode(&name, bytes))
+            .is_err_and(|error| lost(&error));
+        if announced {
+            self.announce(key, host)?;
+        }
         let keys = gone(format!("keys/{writer}-writer"))
             || (!key.maintainers.is_empty() && gone(format!("keys/{writer}-index")));
         if keys {
             self.seal_writer(key)?;
-        }
-        let announced = gone(format!("writers/{writer}"));
-        if announced {
-            self.announce(key, host)?;
         }
         Ok(keys || announced)
     }

@@ -181,19 +181,18 @@ impl Folders {
         let (Some(from_folder), Some(to_folder)) = (&from.folder, &to.folder) else {
             return Ok(());
         };
-        let link = || {
-            rustix::fs::linkat(
-                from_folder,
-                &from.name,
-                to_folder,
-                &to.name,
-                AtFlags::empty(),
-            )
+        let link = |name: &CString| {
+            rustix::fs::linkat(from_folder, &from.name, to_folder, name, AtFlags::empty())
         };
-        match link() {
+        match link(&to.name) {
+            // What is there stays until the other is there to take its place.
             Err(rustix::io::Errno::EXIST) if self.existing == Existing::Replace => {
-                rustix::fs::unlinkat(to_folder, &to.name, AtFlags::empty())?;
-                Ok(link()?)
+                let temporary = write::temporary_name();
+                link(&temporary)?;
+                let placed = rustix::fs::renameat(to_folder, &temporary, to_folder, &to.name);
+                // Two names of one file already: then nothing is renamed, and this one is too many.
+                let _ = rustix::fs::unlinkat(to_folder, &temporary, AtFlags::empty());
+                Ok(placed?)
             }
             done => Ok(done?),
         }

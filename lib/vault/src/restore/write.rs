@@ -81,6 +81,12 @@ pub(crate) fn flatten(
     Ok(parts)
 }
 
+/// A name for what is to take another's place.
+pub(super) fn temporary_name() -> std::ffi::CString {
+    let name = format!(".ce-restore-{}", hex(&random::<8>()));
+    std::ffi::CString::new(name).unwrap_or_default()
+}
+
 /// A file that is being written: in place when it is new, under a temporary name when it takes another's place.
 pub(super) struct Target {
     file: OwnedFd,
@@ -116,9 +122,7 @@ impl Target {
                 if !options.verify && is_unchanged(place, item)? {
                     return Ok(None);
                 }
-                let name = format!(".ce-restore-{}", hex(&random::<8>()));
-                let temporary =
-                    std::ffi::CString::new(name).map_err(|_| io::ErrorKind::InvalidData)?;
+                let temporary = temporary_name();
                 let file = create(&temporary)?;
                 Ok(Some(Target {
                     file,

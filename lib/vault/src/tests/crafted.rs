@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use super::*;
 use crate::id::Id;
 use crate::index::{self, Index};
-use crate::key::{KeyKind, KeyObject};
+use crate::key::{KeyKind, KeyObject, Signer};
 use crate::pack::{self, Builder, Class, Sealer, Session};
 use crate::snapshot::{self, Figures, Head};
 use crate::tree::{Item, Kind, LeafBuilder, Metadata, NodeBuilder, Owner};
@@ -16,7 +16,14 @@ impl Vault {
         let repository = self.as_writer();
         let key = repository.writer().expect("its own");
         let (id, private) = ([9; 16], crate::seal::Key::new([8; 32]));
-        let object = KeyObject::seal(KeyKind::Session, &id, &key.id(), &*private, &key.recipients);
+        let object = KeyObject::seal(
+            KeyKind::Session,
+            &id,
+            &key.id(),
+            &*private,
+            &key.recipients,
+            Signer::Writer(key),
+        );
         repository.put_key(&object).expect("stored");
         let session = Session::new(id, private, &key.index_key());
         let mut leaf = LeafBuilder::default();

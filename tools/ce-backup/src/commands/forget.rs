@@ -23,7 +23,8 @@ use crate::place::{self, Place};
 #[command(after_help = "Examples:
   ce-backup forget /backup --keep-daily 14 --keep-weekly 8 --keep-monthly 24 --prune
   ce-backup forget /backup --keep-within 30d --dry-run
-  ce-backup forget /backup 5f2c19")]
+  ce-backup forget /backup 5f2c19
+  ce-backup forget /backup --lost --identity org.key")]
 pub(crate) struct Forget {
     /// The repository, and single snapshots
     #[arg(value_name = "REPO SNAPSHOT")]
@@ -65,6 +66,10 @@ pub(crate) struct Forget {
     #[arg(long)]
     by_own_time: bool,
 
+    /// Give up snapshots that are gone or damaged beyond repair, so that status, check and prune go on without them
+    #[arg(long)]
+    lost: bool,
+
     /// Change nothing, say what would be forgotten
     #[arg(long, short = 'n')]
     dry_run: bool,
@@ -89,6 +94,14 @@ impl Act for Forget {
     fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
         let (repo, named) = self.place.split(&self.words)?;
         let policy = self.policy();
+        if self.lost {
+            if !policy.is_empty() || !named.is_empty() {
+                return Err(Fault::usage(
+                    "--lost is for what cannot be read any more: give it alone",
+                ));
+            }
+            return self.give_up(&repo);
+        }
         if policy.is_empty() && named.is_empty() {
             return Err(Fault::with_hint(
                 "no rule says what to keep",
@@ -164,6 +177,23 @@ impl Act for Forget {
 }
 
 impl Forget {
+    fn give_up(&self, repo: &std::path::Path) -> Result<Vec<Finding>, Fault> {
+        let repository = self.place.open(repo)?;
+        let lost = ce_vault::lost::give_up(&repository, self.dry_run)?;
+        let would = if self.dry_run { "would be " } else { "" };
+        let mut finding = Finding::new(
+            State::Ok,
+            format!("{} lost objects {would}given up", lost.len()),
+        )
+        .object(repo.display().to_string())
+        .data("forgotten", lost.len() as u64)
+        .data("dry_run", self.dry_run);
+        for object in lost {
+            finding = finding.detail(object);
+        }
+        Ok(vec![finding])
+    }
+
     fn policy(&self) -> Policy {
         Policy {
             last: self.keep_last,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ce_cli::Common;
-use ce_record::{Finding, State};
+use ce_record::{Cause, Finding, State};
 use ce_vault::{Recipient, Repository, Role};
 use clap::Args;
 
@@ -28,7 +28,7 @@ pub(crate) struct Add {
     place: Place,
 }
 
-/// Shut an organisation key out; what it may have copied before stays readable with it
+/// Shut an organisation or maintenance key out; what it may have copied before stays readable with it
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   ce-backup key remove /backup --recipient ceorg1... --identity other.key")]
@@ -63,45 +63,55 @@ pub(crate) struct Rotate {
     place: Place,
 }
 
-fn open(
-    place: &Place,
-    words: &[PathBuf],
-    text: &str,
-) -> Result<(PathBuf, Repository, Recipient), Fault> {
-    let recipient = Recipient::parse(text)?;
-    if recipient.role != Role::Organisation {
-        return Err(Fault::usage(format!(
-            "{recipient} is a maintenance key: ce-backup key role lets it in"
-        )));
-    }
+fn open(place: &Place, words: &[PathBuf]) -> Result<(PathBuf, Repository), Fault> {
     let (repo, _) = place.split(words)?;
     let repository = place.open_to_read(&repo)?;
-    Ok((repo, repository, recipient))
+    Ok((repo, repository))
+}
+
+/// A key that may read.
+fn reader(text: &str) -> Result<Recipient, Fault> {
+    let recipient = Recipient::parse(text)?;
+    match recipient.role {
+        Role::Organisation => Ok(recipient),
+        Role::Maintain => Err(Fault::usage(format!(
+            "{recipient} is a maintenance key: ce-backup key role makes and lets in one"
+        ))),
+    }
 }
 
 fn change(
     mut repository: Repository,
     repo: &std::path::Path,
     recipients: Vec<Recipient>,
+    maintainers: Vec<Recipient>,
 ) -> Result<Vec<Finding>, Fault> {
-    let maintainers = repository.config.maintainers.clone();
-    let resealed = repository.rekey(recipients, maintainers)?;
+    let rekeyed = repository.rekey(recipients, maintainers)?;
     let recipients: Vec<String> = repository
         .config
         .recipients
         .iter()
         .map(ToString::to_string)
         .collect();
+    let (state, left) = match rekeyed.problems.len() {
+        0 => (State::Ok, String::new()),
+        count => (State::Warning, format!(", {count} left as they are")),
+    };
     let mut finding = Finding::new(
-        State::Ok,
+        state,
         format!(
-            "{resealed} keys sealed anew to {} recipients",
+            "{} keys sealed to {} recipients{left}",
+            rekeyed.resealed,
             recipients.len()
         ),
     )
+    .cause(Cause::CONTENT)
     .object(repo.display().to_string())
-    .data("resealed", resealed as u64)
+    .data("resealed", rekeyed.resealed as u64)
     .data("recipients", recipients.clone());
+    for problem in rekeyed.problems {
+        finding = finding.detail(problem);
+    }
     for recipient in recipients {
         finding = finding.detail(format!("sealed to {recipient}"));
     }
@@ -112,13 +122,15 @@ impl Act for Add {
     const NAME: &'static str = "key";
 
     fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
-        let (repo, repository, recipient) = open(&self.place, &self.words, &self.recipient)?;
+        let recipient = reader(&self.recipient)?;
+        let (repo, repository) = open(&self.place, &self.words)?;
         let mut recipients = repository.config.recipients.clone();
-        if recipients.contains(&recipient) {
-            return Err(Fault::usage("this key opens the repository already"));
+        // One that is in already: an earlier run was interrupted, and this one ends it.
+        if !recipients.contains(&recipient) {
+            recipients.push(recipient);
         }
-        recipients.push(recipient);
-        change(repository, &repo, recipients)
+        let maintainers = repository.config.maintainers.clone();
+        change(repository, &repo, recipients, maintainers)
     }
 }
 
@@ -126,19 +138,20 @@ impl Act for Remove {
     const NAME: &'static str = "key";
 
     fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
-        let (repo, repository, recipient) = open(&self.place, &self.words, &self.recipient)?;
+        let recipient = Recipient::parse(&self.recipient)?;
+        let (repo, repository) = open(&self.place, &self.words)?;
         let mut recipients = repository.config.recipients.clone();
+        let mut maintainers = repository.config.maintainers.clone();
+        // One that is out already: an earlier run was interrupted, and this one ends it.
         recipients.retain(|known| *known != recipient);
-        if recipients.len() == repository.config.recipients.len() {
-            return Err(Fault::usage("this key does not open the repository anyway"));
-        }
+        maintainers.retain(|known| *known != recipient);
         if recipients.is_empty() {
             return Err(Fault::with_hint(
                 "it is the only key, and nobody could read any more",
                 "ce-backup key rotate replaces it",
             ));
         }
-        change(repository, &repo, recipients)
+        change(repository, &repo, recipients, maintainers)
     }
 }
 
@@ -146,11 +159,13 @@ impl Act for Rotate {
     const NAME: &'static str = "key";
 
     fn act(&self, _: &Common) -> Result<Vec<Finding>, Fault> {
-        let (repo, repository, recipient) = open(&self.place, &self.words, &self.recipient)?;
+        let recipient = reader(&self.recipient)?;
+        let (repo, repository) = open(&self.place, &self.words)?;
         let old = self.place.identity_recipient(&repository);
         let mut recipients = repository.config.recipients.clone();
         recipients.retain(|known| Some(*known) != old && *known != recipient);
         recipients.push(recipient);
-        change(repository, &repo, recipients)
+        let maintainers = repository.config.maintainers.clone();
+        change(repository, &repo, recipients, maintainers)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ce_cli::{Common, Secret};
-use ce_record::{Finding, State};
+use ce_record::{Cause, Finding, State};
 use ce_vault::{Identity, Role};
 use clap::{Args, ValueEnum};
 
@@ -70,11 +70,18 @@ impl Act for RoleKey {
         let mut maintainers = repository.config.maintainers.clone();
         maintainers.push(recipient);
         let recipients = repository.config.recipients.clone();
-        repository.rekey(recipients, maintainers)?;
-        Ok(vec![
-            Finding::new(State::Ok, format!("maintenance key {recipient}"))
-                .object(self.out.display().to_string())
-                .data("recipient", recipient.to_string()),
-        ])
+        let rekeyed = repository.rekey(recipients, maintainers)?;
+        let state = match rekeyed.problems.is_empty() {
+            true => State::Ok,
+            false => State::Warning,
+        };
+        let mut finding = Finding::new(state, format!("maintenance key {recipient}"))
+            .object(self.out.display().to_string())
+            .cause(Cause::CONTENT)
+            .data("recipient", recipient.to_string());
+        for problem in rekeyed.problems {
+            finding = finding.detail(problem);
+        }
+        Ok(vec![finding])
     }
 }
