@@ -4,6 +4,7 @@ mod browse;
 mod crash;
 mod fidelity;
 mod hostile;
+mod races;
 mod reader;
 mod tamper;
 mod tree;

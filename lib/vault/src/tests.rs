@@ -4,6 +4,7 @@ mod crafted;
 mod loss;
 mod prune;
 mod roles;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
