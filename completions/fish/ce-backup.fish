@@ -29,6 +29,7 @@ complete -c ce-backup -n "__fish_ce_backup_needs_command" -s V -l version -d 'Pr
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "bench" -d 'Measure each stage of a backup on this machine, on one core and in memory'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "cat" -d 'Write a file of a snapshot to standard output'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "check" -d 'Prove that a repository is whole, as far as the keys at hand can see'
+complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "copy" -d 'Copy a repository to a second place: what is there already is not sent again'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "create" -d 'Make a snapshot'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "diff" -d 'Say what differs between two snapshots: + added, - removed, M content, m metadata'
 complete -c ce-backup -n "__fish_ce_backup_needs_command" -f -a "dump" -d 'Dump databases, each consistent and whole, or not at all'
@@ -79,6 +80,19 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -l read-data 
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -s v -l verbose -d 'Say more; up to three times'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -l repo -d 'The repository, when it is not the first word' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -l identity -d 'The organisation\'s or maintenance host\'s key' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -l passphrase-file -d 'What the key is wrapped with: a file, credential:NAME or - for standard input' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -l connections -d 'Requests to a remote store at once [default: 4]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -l limit-upload -d 'Send no more than this a second: 500K, 2M' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -l limit-download -d 'Receive no more than this a second' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -l format -d 'Write json, text, nagios, openmetrics, munin or munin-config [default: text on a terminal, else json]' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -s n -l dry-run -d 'Store nothing, say what would be copied'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -s v -l verbose -d 'Say more; up to three times'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -s q -l quiet -d 'Write nothing to stdout; the exit code tells'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l exclude -d 'Leave this out: a pattern for names, or for whole paths when it begins with a slash' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l exclude-from -d 'Leave out what the lines of this file say; # begins a comment' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand create" -l tag -d 'Attach this to the snapshot' -r
@@ -168,6 +182,7 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l format -d
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l config -d 'Read this configuration instead of the one in /etc/ce' -r -F
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -s t -l timeout -d 'End within this time: seconds, or with a unit such as 500ms or 2m' -r
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l by-own-time -d 'Go by the times that the snapshots say of themselves, after the repository was copied without its times'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l lost -d 'Give up snapshots that are gone or damaged beyond repair, so that status, check and prune go on without them'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -s n -l dry-run -d 'Change nothing, say what would be forgotten'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l prune -d 'Delete what none needs any more, too'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand forget" -l despite-gaps -d 'Go on although snapshots are gone that nobody forgot: what only they need is then deleted'
@@ -190,7 +205,7 @@ complete -c ce-backup -n "__fish_ce_backup_using_subcommand init" -s h -l help -
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and not __fish_seen_subcommand_from add new remove role rotate sheet" -s h -l help -d 'Print help'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and not __fish_seen_subcommand_from add new remove role rotate sheet" -f -a "add" -d 'Let another organisation key open the repository, with all that is in it already'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and not __fish_seen_subcommand_from add new remove role rotate sheet" -f -a "new" -d 'Make an organisation\'s key pair: the private half, under a passphrase, in a file; the recipient on standard output'
-complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and not __fish_seen_subcommand_from add new remove role rotate sheet" -f -a "remove" -d 'Shut an organisation key out; what it may have copied before stays readable with it'
+complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and not __fish_seen_subcommand_from add new remove role rotate sheet" -f -a "remove" -d 'Shut an organisation or maintenance key out; what it may have copied before stays readable with it'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and not __fish_seen_subcommand_from add new remove role rotate sheet" -f -a "role" -d 'Make a key for another role: maintain sees structure, forgets and prunes, and reads no content'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and not __fish_seen_subcommand_from add new remove role rotate sheet" -f -a "rotate" -d 'Put a new organisation key in the place of the one that is given'
 complete -c ce-backup -n "__fish_ce_backup_using_subcommand key; and not __fish_seen_subcommand_from add new remove role rotate sheet" -f -a "sheet" -d 'Print a key as a sheet of paper to keep: text in groups of four, and a QR code'

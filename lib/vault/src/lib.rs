@@ -14,6 +14,7 @@ pub mod chunker;
 mod condemned;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+pub mod copy;
 pub mod create;
 mod error;
 mod exclude;

@@ -1,5 +1,6 @@
 //! The whole of it over a store in memory: what attackers, crashes and other runs may do.
 
+mod copied;
 mod crafted;
 mod loss;
 mod prune;
@@ -152,7 +153,6 @@ impl Vault {
         restore::restore(&self.as_organisation(), snapshot, &options).expect("it can be begun")
     }
 
-    /// What a check with the organisation's key finds.
     /// As somebody who removes an object and its copy.
     fn remove(&self, name: &str) {
         for name in [name, &crate::repository::copy_of(name)] {
@@ -167,6 +167,7 @@ impl Vault {
         self.store.put(name, &bytes).expect("stored");
     }
 
+    /// What a check with the organisation's key finds.
     fn problems(&self) -> Vec<String> {
         let options = check::Options {
             read: Some((1, 1)),

@@ -3,6 +3,7 @@
 mod bench;
 mod cat;
 mod check;
+mod copy;
 mod create;
 mod diff;
 mod dump;
@@ -98,6 +99,7 @@ pub(crate) enum Verb {
     Bench(With<bench::Bench>),
     Cat(With<cat::Cat>),
     Check(With<check::Check>),
+    Copy(With<copy::Copy>),
     Create(With<create::Create>),
     Diff(With<diff::Diff>),
     Dump(With<dump::Dump>),
@@ -124,6 +126,7 @@ impl Verb {
             Verb::Bench(command) => command.run(),
             Verb::Cat(command) => command.run(),
             Verb::Check(command) => command.run(),
+            Verb::Copy(command) => command.run(),
             Verb::Create(command) => command.run(),
             Verb::Diff(command) => command.run(),
             Verb::Dump(command) => command.run(),

@@ -113,6 +113,30 @@ pub static DOCUMENTED: &[Documented] = &[
         ],
     },
     Documented {
+        check: "copy",
+        metrics: &[
+            ("snapshots", "", "snapshots that the second place lacked"),
+            ("bytes", "B", "bytes copied"),
+            ("problems", "", "what could not be copied as it should be"),
+        ],
+        data: &[
+            (
+                "snapshots",
+                "integer",
+                "snapshots that the second place lacked",
+            ),
+            ("objects", "integer", "objects copied"),
+            ("bytes", "integer", "bytes copied"),
+            (
+                "problems",
+                "integer",
+                "what could not be copied as it should be",
+            ),
+            ("made", "boolean", "whether the second place was made"),
+            DRY,
+        ],
+    },
+    Documented {
         check: "create",
         metrics: &[
             ("files", "", "regular files"),

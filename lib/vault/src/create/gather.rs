@@ -89,6 +89,13 @@ impl Run<'_> {
             }
             let entry = match event {
                 Event::Entry(entry) => *entry,
+                // What was asked for and never was there did not vanish.
+                Event::Failed(path, error)
+                    if Some(path.as_slice()) == tree.root.strip_prefix(b"/") =>
+                {
+                    self.omit(&path, &error);
+                    continue;
+                }
                 Event::Failed(path, error) => {
                     self.omit(&path, &vanished(&error));
                     continue;

@@ -180,18 +180,14 @@ impl Act for Restore {
     }
 }
 
-/// A path as snapshots have it: without slashes at its ends.
+/// A path as snapshots have it: from the root, without the first slash, and without slashes and dots that mean nothing.
 pub(crate) fn in_snapshot(path: &std::path::Path) -> Vec<u8> {
     let bytes = path.as_os_str().as_bytes();
-    let start = bytes
-        .iter()
-        .position(|byte| *byte != b'/')
-        .unwrap_or(bytes.len());
-    let end = bytes
-        .iter()
-        .rposition(|byte| *byte != b'/')
-        .map_or(start, |at| at + 1);
-    bytes[start..end].to_vec()
+    let parts: Vec<&[u8]> = bytes
+        .split(|byte| *byte == b'/')
+        .filter(|part| !part.is_empty() && *part != b".")
+        .collect();
+    parts.join(&b'/')
 }
 
 /// That a snapshot has none of what was asked for.
