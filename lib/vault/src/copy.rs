@@ -3,7 +3,7 @@
 //! What a snapshot needs goes before it, so that the second place is whole whenever the copy is interrupted; the next one goes
 //! on where it ended. Each place forgets and prunes for itself: what was forgotten at the first and is at the second stays there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -230,8 +230,15 @@ impl Run<'_> {
         for folder in folders {
             there.extend(self.there(folder)?);
         }
-        let lacks =
-            |listed: &&Listed| over == Over::Older || there.get(&listed.name) != Some(&listed.size);
+        let newest = match over {
+            Over::Nothing => newest(listed.iter().filter(|one| there.contains_key(&one.name))),
+            Over::Same | Over::Older => BTreeSet::new(),
+        };
+        let lacks = |listed: &&Listed| {
+            over == Over::Older
+                || there.get(&listed.name) != Some(&listed.size)
+                || newest.contains(&listed.name)
+        };
         let missing: Vec<&Listed> = listed.iter().filter(lacks).collect();
         let next = AtomicUsize::new(0);
         let failed: Mutex<Option<Error>> = Mutex::default();
@@ -242,6 +249,7 @@ impl Run<'_> {
                     return;
                 }
                 let done = match self.options.dry_run {
+                    true if over == Over::Nothing && there.contains_key(&listed.name) => Ok(false),
                     true => {
                         self.count_one(listed.size);
                         Ok(true)
@@ -333,6 +341,22 @@ impl Run<'_> {
             copied.bytes += bytes;
         });
     }
+}
+
+/// Each writer's newest of these snapshots that two places have in common. It names the digest of the one before it: where
+/// the newest are the same, all before them are.
+fn newest<'a>(common: impl Iterator<Item = &'a Listed>) -> BTreeSet<String> {
+    let mut newest = BTreeMap::new();
+    for listed in common {
+        if let Some((writer, sequence)) = snapshot::parse_name(&listed.name) {
+            let last = newest.entry(writer).or_insert(sequence);
+            *last = sequence.max(*last);
+        }
+    }
+    newest
+        .iter()
+        .map(|(writer, sequence)| snapshot::name(writer, *sequence))
+        .collect()
 }
 
 /// An object's bytes when they are what its name says, a pack's mended where its parity suffices.
